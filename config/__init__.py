@@ -1,0 +1,1 @@
+"""What an office can set: its environment (`config.settings`), its programmes and its schedule."""
