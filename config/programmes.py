@@ -1,0 +1,164 @@
+"""A programme file says everything that differs between programmes; this module is its exact shape.
+
+The file is TOML, one programme version each. What is written there is data: stages and their order, who
+signs, what a tranche waits for, which gates guard it, every deadline and reminder. Names of stages, gates,
+roles and templates are resolved one layer up (``states.machines``), which knows the ones that exist.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+Unit = Literal["working_days", "calendar_days", "months", "years"]
+SupportMode = Literal["pre_subsidy", "post_subsidy", "milestone_subsidy", "lump_sum", "small_grant"]
+WaitsFor = Literal["agreement", "milestone", "acceptance"]
+
+
+def _share(value: object) -> Fraction:
+    """Read "40 %", "2/5" or "0.4" exactly; a float has already lost what it meant."""
+    if isinstance(value, Fraction):
+        return value
+    if isinstance(value, str):
+        text = value.replace(" ", "")
+        try:
+            return Fraction(text[:-1]) / 100 if text.endswith("%") else Fraction(text)
+        except (ValueError, ZeroDivisionError):
+            pass
+    raise ValueError('write a share as text, for example "40%" or "2/5"')
+
+
+Share = Annotated[Fraction, BeforeValidator(_share)]
+
+
+class Shape(BaseModel):
+    """Nothing unknown is accepted: a misspelt key must not pass in silence."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+class Text(Shape):
+    """The same words in both languages."""
+
+    zh: str = Field(min_length=1)
+    en: str = Field(min_length=1)
+
+
+class RuleSet(Shape):
+    """The normative document the programme stands on and its filing with the justice bureau."""
+
+    title: Text
+    document_no: str = ""
+    filing_no: str = ""
+
+
+class ChecklistItem(Shape):
+    """One condition of eligibility; ``example`` marks one that no published source gives."""
+
+    code: str
+    text: Text
+    example: bool = False
+
+
+class Criterion(Shape):
+    """One line of the review rubric, scored 0..``max``, weighing ``weight`` in the total."""
+
+    code: str
+    text: Text
+    max: int = Field(gt=0)
+    weight: int = Field(default=1, gt=0)
+    threshold: int = Field(default=0, ge=0)
+
+
+class Review(Shape):
+    """How a review round is counted: quorum of valid reviews, trimming, pass mark in percent of the most."""
+
+    quorum: int = Field(default=3, ge=1)
+    pass_mark: int = Field(default=60, ge=0, le=100)
+    drop_extremes_from: int = Field(default=5, ge=3)
+    rubric: tuple[Criterion, ...]
+
+
+class MilestonePlan(Shape):
+    """A milestone every project of the programme has, unless the application brings its own."""
+
+    title: Text
+    after_months: int = Field(gt=0)
+    share: Share | None = None
+
+
+class Milestones(Shape):
+    """Planned by the programme (``plan``) or by each application (``from_application``)."""
+
+    from_application: bool = False
+    at_most: int = Field(default=6, ge=1)
+    plan: tuple[MilestonePlan, ...] = ()
+
+
+class Tranche(Shape):
+    """A part of the award. ``per_milestone`` makes one of each milestone, with the milestone's own amount."""
+
+    code: str
+    title: Text
+    waits_for: WaitsFor
+    share: Share | None = None
+    per_milestone: bool = False
+    milestone: int | None = Field(default=None, description="number of the milestone it waits for")
+    gates: tuple[str, ...]
+
+
+class GateSettings(Shape):
+    """The figures the named gates are held against."""
+
+    own_contribution_ratio: Share = Fraction(1)
+    previous_tranche_spent_share: Share = Fraction(1, 2)
+    required_reviews: tuple[str, ...] = ()
+
+
+class Deadline(Shape):
+    """How long a subject may stay in a state: ``of`` is "noun.state"; ``act`` is what happens by itself then.
+
+    ``from_field`` counts from a date of the subject instead of from the day the state was entered.
+    """
+
+    of: str
+    name: str
+    length: int = Field(ge=0)
+    unit: Unit
+    who: tuple[str, ...] = Field(min_length=1)
+    act: str | None = None
+    from_field: str | None = None
+
+
+class Reminder(Shape):
+    """Mail about a deadline: ``days`` before (negative) and after it; ``escalate_to`` joins once it is past."""
+
+    deadline: str
+    days: tuple[int, ...] = Field(min_length=1)
+    template: str = "deadline_reminder"
+    to: tuple[str, ...] = ()
+    escalate_to: tuple[str, ...] = ()
+
+
+class Programme(Shape):
+    """One version of one programme, as its file says it."""
+
+    code: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
+    version: int = Field(ge=1)
+    title: Text
+    support_mode: SupportMode
+    currency: str
+    calendar: Literal["CN", "weekends", "none"] = "CN"
+    rule_set: RuleSet
+    stages: tuple[str, ...] = Field(min_length=2)
+    pledge_signers: tuple[str, ...] = ("unit", "leader")
+    checklist: tuple[ChecklistItem, ...] = ()
+    review: Review | None = None
+    notice_working_days: int = Field(default=5, ge=1)
+    milestones: Milestones = Milestones()
+    tranches: tuple[Tranche, ...] = Field(min_length=1)
+    gate_settings: GateSettings = GateSettings()
+    deadlines: tuple[Deadline, ...] = ()
+    reminders: tuple[Reminder, ...] = ()
