@@ -1,0 +1,108 @@
+"""One PostgreSQL, reached two ways: lean sessions for steps, SQLAlchemy for reading.
+
+A ``Session`` is a psycopg connection in autocommit with the clock of the installation; ``perform`` opens
+and ends its own transaction on it. Reads of pages and reports go through ``Database.engine``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from alembic import command
+from alembic.config import Config
+from psycopg_pool import ConnectionPool
+from sqlalchemy import Engine, create_engine
+
+from milepost.clock import Clock, SystemClock
+
+MIGRATIONS = Path(__file__).resolve().parent.parent / "schema" / "migrations"
+LOCK_TIMEOUT = "10s"
+
+
+@dataclass(slots=True)
+class Session:
+    """A connection for steps: autocommit, so that ``perform`` decides where its transaction begins."""
+
+    conn: psycopg.Connection[Any]
+    clock: Clock
+
+
+def _configure(conn: psycopg.Connection[Any]) -> None:
+    conn.execute(f"SET lock_timeout = '{LOCK_TIMEOUT}'; SET timezone = 'UTC'")
+
+
+def driver_url(url: str) -> str:
+    """Name psycopg 3 as SQLAlchemy's driver."""
+    return url.replace("postgresql://", "postgresql+psycopg://", 1)
+
+
+class Database:
+    """The database of an installation. Close it when done."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        owner_url: str | None = None,
+        clock: Clock | None = None,
+        pool_size: int = 8,
+    ) -> None:
+        self.url = url
+        self.owner_url = owner_url or url
+        self.clock: Clock = clock or SystemClock()
+        self._pool = ConnectionPool(
+            url,
+            min_size=1,
+            max_size=pool_size,
+            kwargs={"autocommit": True, "prepare_threshold": 1},
+            configure=_configure,
+            check=None,
+            open=False,
+            timeout=30,
+        )
+        self._engine: Engine | None = None
+
+    @property
+    def engine(self) -> Engine:
+        """SQLAlchemy's engine, for reading only."""
+        if self._engine is None:
+            self._engine = create_engine(
+                driver_url(self.url), pool_size=4, max_overflow=4, pool_pre_ping=True
+            )
+        return self._engine
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """A session for steps. What a step left unfinished is rolled back before anyone else gets it."""
+        self._pool.open()
+        with self._pool.connection() as conn:
+            yield Session(conn, self.clock)
+
+    def close(self) -> None:
+        """Give every connection back to the server."""
+        self._pool.close()
+        if self._engine is not None:
+            self._engine.dispose()
+
+
+def alembic_config(owner_url: str) -> Config:
+    """Alembic without an ini file: the place of the migrations and the URL are all it needs."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["url"] = driver_url(owner_url)
+    return config
+
+
+def migrate(owner_url: str, revision: str = "head") -> None:
+    """Bring the database to a revision, with data in it or without."""
+    command.upgrade(alembic_config(owner_url), revision)
+
+
+def downgrade(owner_url: str, revision: str) -> None:
+    """Take the database back to a revision."""
+    command.downgrade(alembic_config(owner_url), revision)

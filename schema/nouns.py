@@ -1,0 +1,33 @@
+"""The nouns that have a state, and where each keeps it: table, and the column that names its chain."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Noun:
+    """A table with ``id``, ``state`` and ``version``; ``chain`` is its column with the chain's id."""
+
+    name: str
+    chain: str
+
+    @property
+    def of_project(self) -> bool:
+        """True where the subject is a project or a part of one."""
+        return self.chain in ("id", "project_id")
+
+
+NOUNS: dict[str, Noun] = {
+    noun.name: noun
+    for noun in (
+        Noun("project", "id"),
+        Noun("milestone", "project_id"),
+        Noun("payment", "project_id"),
+        Noun("payee", "project_id"),
+        Noun("round", "project_id"),
+        Noun("task", "project_id"),
+        Noun("notice", "project_id"),
+        Noun("objection", "project_id"),
+        Noun("call", "chain_id"),
+        Noun("appropriation", "chain_id"),
+    )
+}

@@ -1,0 +1,82 @@
+"""Programme versions, the machines composed from them, calls and yearly appropriations."""
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from schema.columns import document, key, link, minor, moment, words
+
+
+class ProgrammeVersion(SQLModel, table=True):
+    """One version of a programme, with the very text of its file. Never changed once published."""
+
+    __tablename__ = "programme_version"
+    __table_args__ = (UniqueConstraint("code", "version", name="programme_version_once"),)
+
+    id: UUID = key()
+    code: str = words()
+    version: int
+    chain_id: UUID = link("chain.id")
+    source: str = words()
+    digest: str = words()
+    title: Any = document()
+    published_at: datetime = moment()
+
+
+class MachineRow(SQLModel, table=True):
+    """A state machine by the digest of its table of steps. Sealed: nothing is added to it later."""
+
+    __tablename__ = "machine"
+
+    id: str = Field(primary_key=True)
+    noun: str = words()
+    sealed: bool = Field(default=False, nullable=False)
+
+
+class AllowedStep(SQLModel, table=True):
+    """A change that may happen: this step, from this state to that, by this role. Events refer to it."""
+
+    __tablename__ = "allowed_step"
+    __table_args__ = (ForeignKeyConstraint(["machine"], ["machine.id"]),)
+
+    machine: str = Field(primary_key=True)
+    step: str = Field(primary_key=True)
+    from_state: str = Field(primary_key=True)
+    to_state: str = Field(primary_key=True)
+    role: str = Field(primary_key=True)
+
+
+class Call(SQLModel, table=True):
+    """A call for applications (申报指南) with its window, both days included."""
+
+    __table_args__ = (CheckConstraint("opens_on <= closes_on", name="call_window_in_order"),)
+
+    id: UUID = key()
+    chain_id: UUID = link("chain.id")
+    programme_id: UUID = link("programme_version.id")
+    title: str = words()
+    opens_on: date
+    closes_on: date
+    state: str = words()
+    version: int
+
+
+class Appropriation(SQLModel, table=True):
+    """What a programme may spend in one fiscal year and currency; the sums stand in its account."""
+
+    __table_args__ = (
+        UniqueConstraint("programme_code", "fiscal_year", "currency", name="appropriation_once"),
+    )
+
+    id: UUID = key()
+    chain_id: UUID = link("chain.id")
+    programme_id: UUID = link("programme_version.id")
+    programme_code: str = words()
+    fiscal_year: int
+    currency: str = words()
+    amount_minor: int = minor()
+    state: str = words()
+    version: int
