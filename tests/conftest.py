@@ -50,7 +50,8 @@ _SERVER_SETTINGS = {
     "autovacuum": "off",
     "max_connections": "300",
     "shared_buffers": "128MB",
-    "max_wal_size": "4GB",
+    "min_wal_size": "64MB",
+    "max_wal_size": "256MB",
     "checkpoint_timeout": "1h",
 }
 
@@ -68,7 +69,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if worker is not None:
         config.stash[_run_dir] = Path(worker["milepost_run_dir"])
         return
-    home = Path(tempfile.gettempdir()) / f"milepost-tests-{os.geteuid()}"
+    home = _memory_or_disk() / f"milepost-tests-{os.geteuid()}"
     home.mkdir(mode=0o700, exist_ok=True)
     _sweep(home)
     fresh = Path(tempfile.mkdtemp(prefix="new-", dir=home))
@@ -104,6 +105,18 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         return
     _discard(config.stash[_run_dir])
     os.close(held)
+
+
+def _memory_or_disk() -> Path:
+    """Where the server keeps its data: in memory where there is room, which copies 30 times as fast."""
+    if "MILEPOST_TEST_HOME" in os.environ:
+        return Path(os.environ["MILEPOST_TEST_HOME"])
+    memory = Path("/dev/shm")
+    with contextlib.suppress(OSError):
+        room = os.statvfs(memory)
+        if os.access(memory, os.W_OK) and room.f_bavail * room.f_frsize > 2 * 1024**3:
+            return memory
+    return Path(tempfile.gettempdir())
 
 
 def _interrupt(number: int, frame: object) -> None:
@@ -181,7 +194,7 @@ def database_urls(server: EmbeddedPostgres, template: str) -> Iterator[DatabaseU
     """A fresh, migrated database with nothing in it, dropped after the test whoever is still in it."""
     name = f"test_{secrets.token_hex(6)}"
     with _admin(server) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
     yield DatabaseUrls(owner=server.url("postgres", name), app=server.url("milepost_app", name), name=name)
     with _admin(server) as connection:
         connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")

@@ -7,7 +7,6 @@ import re
 import socket
 import stat
 import subprocess
-import sys
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -184,49 +183,3 @@ def test_free_port_can_be_listened_on(free_port: int) -> None:
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", free_port))
         assert listening.getsockname()[1] == free_port
-
-
-INNER = """
-import pytest
-
-@pytest.mark.browser
-def test_in_a_browser(chromium_path):
-    assert chromium_path
-
-def test_without_one(server):
-    print("SERVER", server.pid)
-"""
-
-
-def run_inner(tmp_path: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    (tmp_path / "tests").mkdir()
-    (tmp_path / "tests" / "conftest.py").write_bytes((ROOT / "tests" / "conftest.py").read_bytes())
-    (tmp_path / "tests" / "test_inner.py").write_text(INNER)
-    (tmp_path / "pyproject.toml").write_bytes((ROOT / "pyproject.toml").read_bytes())
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    return subprocess.run(
-        [sys.executable, "-m", "pytest", "-s", "-p", "no:cacheprovider", *arguments],
-        cwd=tmp_path,
-        env={**inherited, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path), **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-@pytest.mark.parametrize("arguments", [(), ("-n", "2")])
-def test_browser_tests_without_a_browser_are_left_out_aloud(
-    tmp_path: Path, arguments: tuple[str, ...]
-) -> None:
-    done = run_inner(tmp_path, *arguments, MILEPOST_TEST_CHROMIUM="none")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "1 browser test left out: no Chromium found" in done.stdout
-    assert "1 passed" in done.stdout.splitlines()[-1]
-    # And the run leaves neither a server nor a file behind.
-    assert list(tmp_path.glob("milepost-tests-*/*")) == []
-
-
-def test_browser_tests_run_where_there_is_a_browser(tmp_path: Path) -> None:
-    done = run_inner(tmp_path, MILEPOST_TEST_CHROMIUM=sys.executable)
-    assert "2 passed" in done.stdout.splitlines()[-1], done.stdout + done.stderr
-    assert "left out" not in done.stdout
