@@ -79,6 +79,8 @@ class Payment(SQLModel, table=True):
     milestone_id: UUID | None = link("milestone.id", null=True)
     payee_id: UUID | None = link("payee.id", null=True)
     appropriation_id: UUID | None = link("appropriation.id", null=True)
+    hold_transfer_id: UUID | None = Field(default=None, nullable=True)
+    post_transfer_id: UUID | None = Field(default=None, nullable=True)
     instruct_transfer_id: UUID | None = Field(default=None, nullable=True)
     bank_reference: str | None = words(null=True)
     bank_reason: str | None = words(null=True)

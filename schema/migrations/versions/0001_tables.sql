@@ -476,6 +476,8 @@ CREATE TABLE "payment" (
     milestone_id UUID,
     payee_id UUID,
     appropriation_id UUID,
+    hold_transfer_id UUID,
+    post_transfer_id UUID,
     instruct_transfer_id UUID,
     bank_reference TEXT,
     bank_reason TEXT,

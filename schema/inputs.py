@@ -1,0 +1,275 @@
+"""What each step asks for. The same model makes the form, the API's schema and the check of what came in."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Text = Annotated[str, Field(min_length=1, max_length=4000)]
+Line = Annotated[str, Field(min_length=1, max_length=300)]
+Minor = Annotated[int, Field(gt=0, le=9_000_000_000_000_000)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+def ask(zh: str, en: str, *, widget: str = "", default: Any = ...) -> Any:
+    """A field with its label in both languages; ``widget`` tells a form what it is (money, text, people…)."""
+    return Field(default, title=en, json_schema_extra={"zh": zh, "en": en, "widget": widget})
+
+
+class StepInput(BaseModel):
+    """Nothing unknown is accepted, and text is kept as typed but for blanks around it."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, frozen=True)
+
+
+class NoInput(StepInput):
+    """The step asks for nothing."""
+
+
+class Note(StepInput):
+    """A remark that may be left out."""
+
+    note: Annotated[str, Field(max_length=4000)] = ask("说明", "Note", widget="text", default="")
+
+
+class Reason(StepInput):
+    """Why: required, since somebody will ask."""
+
+    reason: Text = ask("理由", "Reason", widget="text")
+
+
+class PlannedMilestone(BaseModel):
+    """A milestone as the application plans it; its sum in minor units, its day."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    number: int = Field(ge=0, le=999)
+    title: Line
+    amount_minor: Minor | None = None
+    due_on: date | None = None
+
+
+class Apply(StepInput):
+    """An application (申报书)."""
+
+    code: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,149}$")] = ask("项目编号", "Code")
+    title: Line = ask("项目名称", "Title")
+    programme_id: UUID = ask("计划", "Programme", widget="programme")
+    call_id: UUID | None = ask("申报指南", "Call", widget="call", default=None)
+    office_path: Annotated[str, Field(pattern=r"^/([a-z0-9-]+/)*$")] = ask(
+        "归口管理部门", "Office", widget="office"
+    )
+    unit_name: Line = ask("申报单位", "Applicant unit")
+    leader_name: Line = ask("项目负责人", "Principal investigator")
+    requested_minor: Minor = ask("申请金额", "Amount requested", widget="money")
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3,4}$")] = ask("币种", "Currency")
+    plan: tuple[PlannedMilestone, ...] = ask("里程碑计划", "Milestone plan", widget="plan", default=())
+
+
+class Revise(StepInput):
+    """What of an application may still be changed before it is handed in."""
+
+    title: Line = ask("项目名称", "Title")
+    unit_name: Line = ask("申报单位", "Applicant unit")
+    leader_name: Line = ask("项目负责人", "Principal investigator")
+    requested_minor: Minor = ask("申请金额", "Amount requested", widget="money")
+    plan: tuple[PlannedMilestone, ...] = ask("里程碑计划", "Milestone plan", widget="plan", default=())
+
+
+class Checklist(StepInput):
+    """The conditions of eligibility found to be met, by code."""
+
+    met: tuple[str, ...] = ask("符合的条件", "Conditions met", widget="checklist", default=())
+    note: Annotated[str, Field(max_length=4000)] = ask("说明", "Note", widget="text", default="")
+
+
+class Approve(StepInput):
+    """The award; left out, it is the sum requested."""
+
+    award_minor: Minor | None = ask("立项金额", "Award", widget="money", default=None)
+    document_no: Annotated[str, Field(max_length=200)] = ask("文号", "Document number", default="")
+
+
+class AcceptanceOutcome(StepInput):
+    """The outcome of the final acceptance (验收): passed, closed without pass, failed."""
+
+    outcome: Literal["passed", "closed_without_pass", "failed"] = ask("验收结论", "Outcome")
+    opinion: Text = ask("验收意见", "Opinion", widget="text")
+
+
+class PlaceHold(StepInput):
+    """A reason why no money moves for now."""
+
+    reason: Text = ask("理由", "Reason", widget="text")
+
+
+class LiftHold(StepInput):
+    """Which hold ends, and why."""
+
+    hold_id: UUID = ask("冻结记录", "Hold", widget="hold")
+    reason: Text = ask("理由", "Reason", widget="text")
+
+
+class Contribute(StepInput):
+    """Own contribution (自筹) with the evidence that was seen."""
+
+    amount_minor: Minor = ask("自筹金额", "Own contribution", widget="money")
+    evidence: Text = ask("凭证", "Evidence", widget="text")
+
+
+class ReportSpending(StepInput):
+    """What was spent of a tranche so far, in total, from the separate account (专账)."""
+
+    tranche: int = Field(
+        ge=1, title="Tranche", json_schema_extra={"zh": "拨款序号", "en": "Tranche", "widget": ""}
+    )
+    spent_minor: Minor = ask("累计支出", "Spent in total", widget="money")
+
+
+class RecordReview(StepInput):
+    """A required review (legal, fair competition…) that was done."""
+
+    kind: Annotated[str, Field(pattern=r"^[a-z_]{2,40}$")] = ask("审查类别", "Kind of review")
+    opinion: Text = ask("审查意见", "Opinion", widget="text")
+
+
+class PlanMilestone(PlannedMilestone, StepInput):
+    """A milestone of the agreement."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    evaluator_id: UUID | None = None
+
+
+class MilestoneReport(StepInput):
+    """What the grantee hands in for a milestone."""
+
+    report: Text = ask("里程碑报告", "Report", widget="text")
+    deliverables: Annotated[int, Field(ge=0)] | None = ask("交付物数量", "Deliverables", default=None)
+    documents: tuple[Sha256, ...] = ask("附件", "Documents", widget="documents", default=())
+
+
+class MilestoneDecision(StepInput):
+    """What the evaluator finds."""
+
+    opinion: Text = ask("评价意见", "Opinion", widget="text")
+    deliverables_accepted: Annotated[int, Field(ge=0)] | None = ask(
+        "认可的交付物", "Deliverables accepted", default=None
+    )
+
+
+class AssignEvaluator(StepInput):
+    """Who evaluates the milestone."""
+
+    evaluator_id: UUID = ask("评价人", "Evaluator", widget="person:evaluator")
+
+
+class NewDueDay(StepInput):
+    """A new due day and why."""
+
+    due_on: date = ask("新期限", "New due day", widget="date")
+    reason: Text = ask("理由", "Reason", widget="text")
+
+
+class PlanPayment(StepInput):
+    """An attempt to pay a tranche."""
+
+    tranche_id: UUID
+    attempt: int = Field(ge=1)
+    amount_minor: Minor
+    currency: str
+    milestone_id: UUID | None = None
+
+
+class BankAnswer(StepInput):
+    """What the bank itself said; ``reference`` is its own."""
+
+    reference: Line = ask("银行流水号", "Bank reference")
+    reason: Annotated[str, Field(max_length=1000)] = ask("原因", "Reason", default="")
+
+
+class Attest(StepInput):
+    """What a person found out about a payment whose outcome is unknown, and from what evidence."""
+
+    finding: Literal["settled", "returned"] = ask("查证结论", "Finding")
+    evidence: Text = ask("凭证", "Evidence", widget="text")
+
+
+class Void(StepInput):
+    """Why a payment is called off; ``again`` plans the tranche's next attempt."""
+
+    reason: Text = ask("理由", "Reason", widget="text")
+    again: bool = ask("重新安排拨付", "Plan it again", default=True)
+
+
+class EnterPayee(StepInput):
+    """The account a project is to be paid to."""
+
+    account_name: Line = ask("户名", "Account name")
+    account_no: Annotated[str, Field(pattern=r"^[A-Z0-9 ]{6,40}$")] = ask("账号", "Account number")
+    bank_name: Line = ask("开户行", "Bank")
+
+
+class OpenRound(StepInput):
+    """A round of review; the stage is the project's present one."""
+
+
+class Invite(StepInput):
+    """An expert for a task."""
+
+    expert_id: UUID = ask("专家", "Expert", widget="person:expert")
+    replaces: UUID | None = ask("替换的任务", "Replaces", default=None)
+
+
+class Scores(StepInput):
+    """A score for each criterion of the rubric, by code, and a comment."""
+
+    scores: dict[str, Annotated[int, Field(ge=0)]] = ask("评分", "Scores", widget="rubric")
+    comment: Annotated[str, Field(max_length=20000)] = ask("评审意见", "Comment", widget="text", default="")
+
+
+class PublishNotice(StepInput):
+    """The day a public notice is issued and the day its window opens."""
+
+    opens_on: date | None = ask("公示开始日", "First day", widget="date", default=None)
+    proposed_minor: Minor | None = ask("拟立项金额", "Proposed award", widget="money", default=None)
+
+
+class FileObjection(StepInput):
+    """An objection; a person signs with a telephone number, a unit with its seal."""
+
+    objector: Line = ask("异议人（保密）", "Objector (confidential)")
+    contact: Line = ask("联系方式（保密）", "Contact (confidential)")
+    grounds: Text = ask("异议事由", "Grounds", widget="text")
+
+
+class Answer(StepInput):
+    """The answer to an objection."""
+
+    answer: Text = ask("答复", "Answer", widget="text")
+
+
+class AnnounceCall(StepInput):
+    """A call and its window, both days included."""
+
+    programme_id: UUID = ask("计划", "Programme", widget="programme")
+    title: Line = ask("指南名称", "Title")
+    opens_on: date = ask("受理开始日", "Opens on", widget="date")
+    closes_on: date = ask("受理截止日", "Closes on", widget="date")
+
+
+class Appropriate(StepInput):
+    """What a programme may spend in a fiscal year."""
+
+    programme_id: UUID = ask("计划", "Programme", widget="programme")
+    fiscal_year: Annotated[int, Field(ge=2000, le=2200)] = ask("预算年度", "Fiscal year")
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3,4}$")] = ask("币种", "Currency")
+    amount_minor: Minor = ask("预算金额", "Amount", widget="money")
+
+
+class Increase(StepInput):
+    """An addition to an appropriation."""
+
+    amount_minor: Minor = ask("追加金额", "Amount added", widget="money")
+    reason: Text = ask("理由", "Reason", widget="text")

@@ -1,0 +1,156 @@
+"""Gates: what must hold before money moves. A programme opts a tranche into each by name.
+
+Each is a pure function of a payment's case: the payment, its project, tranche, milestone, payee and the
+appropriation of the fiscal year, all columns, so that one query serves one payment or a million.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from states.case import Case
+from states.guards import guard, shown
+from states.refusals import Refusal, refuse
+
+Gate = Callable[[Case], Refusal | None]
+GATES: dict[str, Gate] = {}
+PAYING_STATES = frozenset({"implementation", "acceptance", "closure"})
+
+
+def gate(check: Gate) -> Gate:
+    """Enter a gate under its function's name."""
+    GATES[check.__name__] = check
+    return check
+
+
+@gate
+def agreement_signed(case: Case) -> Refusal | None:
+    return None if case.of["agreement_signed_on"] else refuse("agreement_not_signed")
+
+
+@gate
+def notice_ended(case: Case) -> Refusal | None:
+    row = case.of
+    if row["notice_closes_on"] is None:
+        return refuse("notice_missing")
+    if row["notice_closes_on"] >= case.today:
+        return refuse("notice_running", closes=row["notice_closes_on"])
+    return refuse("objection_open", count=row["open_objections"]) if row["open_objections"] else None
+
+
+@gate
+def milestone_accepted(case: Case) -> Refusal | None:
+    state = case.facts["milestone"]["state"]
+    return None if state == "accepted" else refuse("milestone_not_accepted", state=state)
+
+
+@gate
+def acceptance_passed(case: Case) -> Refusal | None:
+    return None if case.of["acceptance_outcome"] == "passed" else refuse("acceptance_not_passed")
+
+
+@gate
+def pledges_signed(case: Case) -> Refusal | None:
+    signers = case.programme.pledge_signers
+    if "unit" in signers and not case.of["pledged_unit"]:
+        return refuse("pledge_unit_missing")
+    if "leader" in signers and not case.of["pledged_leader"]:
+        return refuse("pledge_leader_missing")
+    return None
+
+
+@gate
+def integrity_clear(case: Case) -> Refusal | None:
+    count = case.of["integrity_flags"]
+    return refuse("integrity_flagged", count=count) if count else None
+
+
+@gate
+def no_hold(case: Case) -> Refusal | None:
+    count = case.of["holds"]
+    return refuse("on_hold", count=count) if count else None
+
+
+@gate
+def payee_verified(case: Case) -> Refusal | None:
+    """``payee_id`` of a project is only ever set by a second person's verification."""
+    return None if case.of["payee_id"] else refuse("payee_missing")
+
+
+@gate
+def own_contribution_evidenced(case: Case) -> Refusal | None:
+    ratio = case.programme.gate_settings.own_contribution_ratio
+    need, have = case.of["award_minor"] * ratio, case.of["own_contribution_minor"]
+    if have >= need:
+        return None
+    currency = case.of["currency"]
+    return refuse(
+        "own_contribution_short", have=shown(have, currency), need=shown(-int(-need // 1), currency)
+    )
+
+
+@gate
+def previous_tranche_spent(case: Case) -> Refusal | None:
+    before = case.facts["previous"]
+    if before["amount_minor"] is None:
+        return None
+    if before["paid_minor"] < before["amount_minor"]:
+        return refuse("previous_tranche_unpaid")
+    need = before["amount_minor"] * case.programme.gate_settings.previous_tranche_spent_share
+    if before["spent_minor"] >= need:
+        return None
+    currency = case.of["currency"]
+    have = shown(before["spent_minor"], currency)
+    return refuse("previous_tranche_unspent", have=have, need=shown(-int(-need // 1), currency))
+
+
+@gate
+def appropriation_available(case: Case) -> Refusal | None:
+    funds = case.facts["funds"]
+    currency = case.of["currency"]
+    # From the request on, this payment's own hold is part of what was taken.
+    if case.here["appropriation_id"] is not None:
+        return None
+    if funds["id"] is None:
+        return refuse("appropriation_missing", year=case.today.year, currency=currency)
+    need = case.here["amount_minor"]
+    if funds["left_minor"] < need:
+        have = shown(funds["left_minor"], currency)
+        return refuse("appropriation_exhausted", have=have, need=shown(need, currency))
+    return None
+
+
+@gate
+def required_reviews_done(case: Case) -> Refusal | None:
+    missing = [k for k in case.programme.gate_settings.required_reviews if k not in case.of["reviews_done"]]
+    return refuse("required_review_missing", kinds=", ".join(missing)) if missing else None
+
+
+def shut_gates(case: Case) -> list[Refusal]:
+    """Every gate of the payment's tranche that is shut, in the programme's order; none: it may be paid.
+
+    The look-up of the tranche in the programme must succeed: a payment without gates is no payment.
+    """
+    code = case.facts["tranche"]["code"]
+    tranche = next(t for t in case.programme.tranches if t.code == code)
+    found = [refusal for name in tranche.gates if (refusal := GATES[name](case)) is not None]
+    if case.of["state"] not in PAYING_STATES:
+        found.insert(0, refuse("project_stopped", state=case.of["state"]))
+    return found
+
+
+@guard("gates")
+def gates_open(case: Case) -> Refusal | None:
+    """The first shut gate; ``cases`` and ``actions`` list the others beside it."""
+    found = shut_gates(case)
+    return found[0] if found else None
+
+
+@guard("gates")
+def gates_shut(case: Case) -> Refusal | None:
+    """Holds while some gate is shut: only then does a due payment fall back."""
+    return (
+        None
+        if shut_gates(case)
+        else refuse("wrong_state", state="due", step="payment.fall_back", sources="-")
+    )

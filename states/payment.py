@@ -1,0 +1,290 @@
+"""The steps of a payment, one row per attempt to pay a tranche, and of the payee it is paid to.
+
+The money each step moves stands in ``states.postings``. A step that moves money asks the gates anew: what
+was open when the payment fell due may have shut since.
+"""
+
+from __future__ import annotations
+
+from schema.inputs import Attest, BankAnswer, EnterPayee, Note, PlanPayment, Reason, Void
+from states.case import Case, Change, Follow
+from states.step import SAME, Notify, Step, words
+
+FINANCE = ("finance_officer",)
+GRANTEE = ("applicant", "principal_investigator")
+BEFORE_BANK = ("planned", "due", "requested", "approved", "released")
+LIVE = (*BEFORE_BANK, "instructed", "unknown")
+
+
+def _plan(case: Case) -> Change:
+    given: PlanPayment = case.input
+    row = given.model_dump()
+    return Change(set={"project_id": case.of["id"], **row})
+
+
+def next_attempt(case: Case, payment: dict[str, object] | None = None) -> Follow:
+    """The tranche's next attempt, as a row of its own."""
+    row = payment or dict(case.here)
+    attempt = int(str(row["attempt"])) + 1
+    return Follow(
+        "payment.plan",
+        case.new_id(f"payment:{row['tranche_id']}:{attempt}"),
+        {k: row[k] for k in ("tranche_id", "amount_minor", "currency", "milestone_id")}
+        | {"attempt": attempt},
+    )
+
+
+def _request(case: Case) -> Change:
+    funds, payee = case.facts["funds"], case.facts["payee"]
+    editor = {"payment_id": case.subject_id, "duty": "payee_editor", "person_id": payee["entered_by"]}
+    return Change(
+        set={
+            "payee_id": case.of["payee_id"],
+            "appropriation_id": funds["id"],
+            "hold_transfer_id": case.new_id("hold"),
+        },
+        insert=[("duty", editor)],
+    )
+
+
+def _release(case: Case) -> Change:
+    return Change(set={"post_transfer_id": case.new_id("post")})
+
+
+def _instruct(case: Case) -> Change:
+    return Change(set={"instruct_transfer_id": case.new_id("instruct")})
+
+
+def _settled(case: Case, reference: str) -> Change:
+    tranche = case.facts["tranche"]
+    paid = tranche["paid_minor"] + case.here["amount_minor"]
+    return Change(
+        set={"bank_reference": reference, "settled_on": case.today},
+        update=[("tranche", case.here["tranche_id"], {"paid_minor": paid})],
+    )
+
+
+def _settle(case: Case) -> Change:
+    return _settled(case, case.input.reference)
+
+
+def _bank_return(case: Case) -> Change:
+    return Change(
+        set={"bank_reference": case.input.reference, "bank_reason": case.input.reason},
+        follow=[next_attempt(case)],
+    )
+
+
+def _not_received(case: Case) -> Change:
+    return Change(set={"bank_reason": case.input.reason, "instruct_transfer_id": None})
+
+
+def _attest(case: Case) -> Change:
+    return Change(set={"attested": case.input.finding, "bank_reason": case.input.evidence})
+
+
+def _attested(case: Case) -> str:
+    return "settled" if case.here["attested"] == "settled" else "returned"
+
+
+def _confirm(case: Case) -> Change:
+    if _attested(case) == "settled":
+        return _settled(case, case.here["bank_reference"] or "attested")
+    return Change(follow=[next_attempt(case)])
+
+
+def _void(case: Case) -> Change:
+    return Change(
+        set={"bank_reason": case.input.reason}, follow=[next_attempt(case)] if case.input.again else []
+    )
+
+
+def _send_back(case: Case) -> Change:
+    """The next attempt starts clean: other people may do its duties."""
+    return Change(set={"bank_reason": case.input.reason}, follow=[next_attempt(case)])
+
+
+STEPS: tuple[Step, ...] = (
+    Step("payment.plan", (), "planned", words("列入拨付计划", "Plan"), input=PlanPayment, effect=_plan),
+    Step(
+        "payment.fall_due",
+        ("planned",),
+        "due",
+        words("达到拨付条件", "Fall due"),
+        guards=("gates_open",),
+        notify=(Notify("payment_due", FINANCE),),
+    ),
+    Step(
+        "payment.fall_back", ("due",), "planned", words("条件不再满足", "Fall back"), guards=("gates_shut",)
+    ),
+    Step(
+        "payment.request",
+        ("due",),
+        "requested",
+        words("申请拨付", "Request"),
+        guards=("gates_open", "payee_entered_by_another", "four_eyes"),
+        input=Note,
+        effect=_request,
+        duty="requester",
+        notify=(Notify("payment_requested", FINANCE),),
+    ),
+    Step(
+        "payment.approve",
+        ("requested",),
+        "approved",
+        words("审批拨付", "Approve"),
+        guards=("gates_open", "binding_intact", "four_eyes"),
+        input=Note,
+        duty="approver",
+        notify=(Notify("payment_approved", FINANCE),),
+    ),
+    Step(
+        "payment.send_back",
+        ("requested", "approved"),
+        "void",
+        words("退回申请", "Send back"),
+        guards=("four_eyes",),
+        input=Reason,
+        effect=_send_back,
+        duty="objector",
+        notify=(Notify("payment_sent_back", FINANCE),),
+    ),
+    Step(
+        "payment.release",
+        ("approved",),
+        "released",
+        words("放款", "Release"),
+        guards=("gates_open", "binding_intact", "four_eyes"),
+        input=Note,
+        effect=_release,
+        duty="releaser",
+        fresh=True,
+        notify=(Notify("payment_released", FINANCE),),
+    ),
+    Step(
+        "payment.instruct",
+        ("released",),
+        "instructed",
+        words("交银行", "Hand to the bank"),
+        guards=("gates_open", "binding_intact"),
+        effect=_instruct,
+    ),
+    Step(
+        "payment.settle",
+        ("instructed", "unknown"),
+        "settled",
+        words("银行已付", "Settle"),
+        input=BankAnswer,
+        effect=_settle,
+        notify=(Notify("payment_settled", (*GRANTEE, "programme_officer")),),
+    ),
+    Step(
+        "payment.bank_return",
+        ("instructed", "unknown"),
+        "returned",
+        words("银行退回", "Returned by the bank"),
+        input=BankAnswer,
+        effect=_bank_return,
+        notify=(Notify("payment_returned", (*FINANCE, "applicant")),),
+    ),
+    Step(
+        "payment.lose",
+        ("instructed",),
+        "unknown",
+        words("银行无回音", "Outcome unknown"),
+        input=Note,
+        notify=(Notify("payment_unknown", FINANCE),),
+    ),
+    Step(
+        "payment.not_received",
+        ("instructed", "unknown"),
+        "released",
+        words("银行证实未收到", "Never received"),
+        input=BankAnswer,
+        effect=_not_received,
+    ),
+    Step(
+        "payment.attest",
+        ("unknown",),
+        SAME,
+        words("查证", "Attest the outcome"),
+        guards=("four_eyes",),
+        input=Attest,
+        effect=_attest,
+        duty="first_attester",
+        notify=(Notify("payment_attested", FINANCE),),
+    ),
+    Step(
+        "payment.confirm",
+        ("unknown",),
+        ("settled", "returned"),
+        words("复核查证", "Confirm the attestation"),
+        guards=("attested_first", "four_eyes"),
+        input=Note,
+        choose=_attested,
+        effect=_confirm,
+        duty="second_attester",
+        fresh=True,
+        notify=(Notify("payment_confirmed", (*FINANCE, "applicant")),),
+    ),
+    Step(
+        "payment.void",
+        BEFORE_BANK,
+        "void",
+        words("作废", "Void"),
+        input=Void,
+        effect=_void,
+        notify=(Notify("payment_voided", FINANCE),),
+    ),
+)
+
+
+def _enter(case: Case) -> Change:
+    given: EnterPayee = case.input
+    return Change(set={"project_id": case.of["id"], "entered_by": case.actor_id, **given.model_dump()})
+
+
+def _verify(case: Case) -> Change:
+    """The new version is the payee from now on; what was bound to the one before is voided and planned anew."""
+    change = Change(set={"verified_by": case.actor_id}, project={"payee_id": case.subject_id})
+    for payee in case.facts["payees"]:
+        if payee["id"] != str(case.subject_id) and payee["state"] in ("entered", "verified"):
+            change.follow.append(Follow("payee.supersede", payee["id"]))
+    for payment in case.facts["payments"]:
+        if payment["state"] in ("requested", "approved", "released"):
+            reason = {"reason": "收款账户变更 · the payee's account changed", "again": True}
+            change.follow.append(Follow("payment.void", payment["id"], reason))
+    return change
+
+
+PAYEE_STEPS: tuple[Step, ...] = (
+    Step(
+        "payee.enter",
+        (),
+        "entered",
+        words("登记收款账户", "Enter the payee's account"),
+        input=EnterPayee,
+        effect=_enter,
+        notify=(Notify("payee_entered", FINANCE),),
+    ),
+    Step(
+        "payee.verify",
+        ("entered",),
+        "verified",
+        words("核实收款账户", "Verify the account"),
+        guards=("verifier_is_second",),
+        needs=("payees", "payments"),
+        input=Note,
+        effect=_verify,
+        notify=(Notify("payee_verified", GRANTEE),),
+    ),
+    Step(
+        "payee.reject",
+        ("entered",),
+        "rejected",
+        words("账户不符", "Reject the account"),
+        input=Reason,
+        notify=(Notify("payee_rejected", GRANTEE),),
+    ),
+    Step("payee.supersede", ("entered", "verified"), "superseded", words("被新账户取代", "Superseded")),
+)

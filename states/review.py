@@ -1,0 +1,285 @@
+"""The steps of a review round, of the tasks experts receive in it, of notices and of objections."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from schema.inputs import Answer, FileObjection, Invite, Note, OpenRound, PublishNotice, Reason, Scores
+from states.case import Case, Change, Follow
+from states.step import SAME, Notify, Step, words
+
+OFFICER = ("programme_officer",)
+SCALE = 100_000  # a full score, in thousandths of a percent point
+
+
+def _open(case: Case) -> Change:
+    stage = case.of["state"]
+    number = 1 + sum(1 for r in case.facts["rounds"] if r["stage"] == stage)
+    return Change(set={"project_id": case.of["id"], "stage": stage, "number": number})
+
+
+def weighted_score(case: Case, scores: dict[str, int]) -> int:
+    """The weighted share of the full marks, in thousandths of a percent point, rounded down."""
+    rubric = case.programme.review.rubric if case.programme.review else ()
+    weights = sum(c.weight for c in rubric)
+    total = sum((Fraction(scores[c.code] * c.weight, c.max) for c in rubric), Fraction(0))
+    return int(total / weights * SCALE) if weights else 0
+
+
+def counted(case: Case) -> list[int]:
+    """The valid scores in order, the highest and the lowest left out where the programme says so."""
+    scores = sorted(t["score_milli"] for t in case.facts["round_tasks"] if t["state"] == "submitted")
+    limit = case.programme.review.drop_extremes_from if case.programme.review else 5
+    return scores[1:-1] if len(scores) >= limit else scores
+
+
+def _score(case: Case) -> Change:
+    scores = counted(case)
+    return Change(set={"score_milli": sum(scores) // len(scores)})
+
+
+def _passes(case: Case) -> bool:
+    """The mean reaches the pass mark and no criterion's mean stays below its threshold."""
+    review = case.programme.review
+    if review is None:
+        return True
+    tasks = [t for t in case.facts["round_tasks"] if t["state"] == "submitted"]
+    for criterion in review.rubric:
+        if criterion.threshold and tasks:
+            if sum(t["scores"][criterion.code] for t in tasks) < criterion.threshold * len(tasks):
+                return False
+    return bool(case.here["score_milli"] >= review.pass_mark * SCALE // 100)
+
+
+def _decide(case: Case) -> Change:
+    passed = _passes(case)
+    outcomes = {**case.of["review_outcomes"], case.here["stage"]: passed}
+    return Change(set={"passed": passed}, project={"review_outcomes": outcomes})
+
+
+ROUND_STEPS: tuple[Step, ...] = (
+    Step(
+        "round.open",
+        (),
+        "open",
+        words("组织评审", "Open a review round"),
+        input=OpenRound,
+        effect=_open,
+        guards=("project_under_review", "no_round_undecided"),
+    ),
+    Step(
+        "round.reach_quorum",
+        ("open",),
+        "quorum_reached",
+        words("达到有效份数", "Reach the quorum"),
+        guards=("quorum_reached",),
+        notify=(Notify("quorum_reached", OFFICER),),
+    ),
+    Step(
+        "round.score",
+        ("open", "quorum_reached"),
+        "scored",
+        words("汇总评分", "Count the scores"),
+        guards=("quorum_reached",),
+        effect=_score,
+    ),
+    Step(
+        "round.decide",
+        ("scored",),
+        "decided",
+        words("确定评审结果", "Decide"),
+        input=Note,
+        needs=("round_tasks",),
+        effect=_decide,
+    ),
+)
+
+
+def _invite(case: Case) -> Change:
+    given: Invite = case.input
+    row = {"project_id": case.of["id"], "round_id": case.facts["parent_id"], "expert_id": given.expert_id}
+    follow = [Follow("task.replace", given.replaces, {"reason": "replaced"})] if given.replaces else []
+    return Change(set=row, follow=follow)
+
+
+def _reason(case: Case) -> Change:
+    return Change(set={"reason": case.input.reason})
+
+
+def _draft(case: Case) -> Change:
+    return Change(set={"scores": case.input.scores, "comment": case.input.comment})
+
+
+def _submit(case: Case) -> Change:
+    change = _draft(case)
+    change.set["score_milli"] = weighted_score(case, case.input.scores)
+    review = case.programme.review
+    have = 1 + sum(1 for t in case.facts["round_tasks"] if t["state"] == "submitted")
+    if review is not None and have == review.quorum and case.facts["round_state"] == "open":
+        change.follow.append(Follow("round.reach_quorum", case.here["round_id"]))
+    return change
+
+
+TASK_STEPS: tuple[Step, ...] = (
+    Step(
+        "task.invite",
+        (),
+        "invited",
+        words("邀请专家", "Invite an expert"),
+        input=Invite,
+        effect=_invite,
+        guards=("assignee_is_expert", "expert_not_in_round"),
+        needs=("parent_id",),
+        notify=(Notify("task_invited", ("expert",)),),
+    ),
+    Step(
+        "task.accept",
+        ("invited",),
+        "accepted",
+        words("接受评审", "Accept the task"),
+        guards=("task_is_mine",),
+    ),
+    Step(
+        "task.decline",
+        ("invited", "accepted"),
+        "declined",
+        words("谢绝评审", "Decline the task"),
+        guards=("task_is_mine",),
+        input=Reason,
+        effect=_reason,
+        notify=(Notify("task_declined", OFFICER),),
+    ),
+    Step(
+        "task.recuse",
+        ("invited", "accepted", "late"),
+        "recused",
+        words("申请回避", "Recuse oneself"),
+        guards=("task_is_mine",),
+        input=Reason,
+        effect=_reason,
+        notify=(Notify("task_recused", OFFICER),),
+    ),
+    Step(
+        "task.save_draft",
+        ("accepted", "late"),
+        SAME,
+        words("保存草稿", "Save a draft"),
+        guards=("task_is_mine", "scores_in_range"),
+        input=Scores,
+        effect=_draft,
+    ),
+    Step(
+        "task.submit",
+        ("accepted", "late"),
+        "submitted",
+        words("提交评审", "Submit the review"),
+        guards=("task_is_mine", "scores_complete"),
+        needs=("round_tasks", "round_state"),
+        input=Scores,
+        effect=_submit,
+    ),
+    Step(
+        "task.fall_late",
+        ("invited", "accepted"),
+        "late",
+        words("逾期未评", "Fall late"),
+        guards=("deadline_passed",),
+        notify=(Notify("task_late", ("expert", "programme_officer")),),
+    ),
+    Step(
+        "task.replace",
+        ("invited", "accepted", "declined", "recused", "late"),
+        "replaced",
+        words("更换专家", "Replace the expert"),
+        input=Reason,
+        effect=_reason,
+    ),
+)
+
+
+def _publish(case: Case) -> Change:
+    given: PublishNotice = case.input
+    window = case.facts["notice_window"]
+    row = {
+        "project_id": case.of["id"],
+        "issued_on": case.today,
+        "opens_on": window["opens_on"],
+        "closes_on": window["closes_on"],
+        "proposed_minor": given.proposed_minor,
+    }
+    return Change(set=row, project={"notice_state": "open", "notice_closes_on": window["closes_on"]})
+
+
+def _end(case: Case) -> Change:
+    return Change(project={"notice_state": "ended"})
+
+
+def _withdraw(case: Case) -> Change:
+    return Change(project={"notice_state": "withdrawn", "notice_closes_on": None})
+
+
+def _file(case: Case) -> Change:
+    given: FileObjection = case.input
+    row = {"project_id": case.of["id"], "notice_id": case.facts["parent_id"], **given.model_dump()}
+    return Change(set=row, project={"open_objections": case.of["open_objections"] + 1})
+
+
+def _answer(case: Case) -> Change:
+    return Change(
+        set={"answer": case.input.answer}, project={"open_objections": case.of["open_objections"] - 1}
+    )
+
+
+NOTICE_STEPS: tuple[Step, ...] = (
+    Step(
+        "notice.publish",
+        (),
+        "open",
+        words("发布公示", "Publish the notice"),
+        input=PublishNotice,
+        guards=("project_under_notice", "no_notice_open", "notice_opens_from_today"),
+        needs=("notice_window",),
+        effect=_publish,
+        notify=(Notify("notice_published", ("applicant", "principal_investigator")),),
+    ),
+    Step(
+        "notice.end",
+        ("open",),
+        "ended",
+        words("公示期满", "The notice ends"),
+        guards=("notice_window_over",),
+        effect=_end,
+        notify=(Notify("notice_ended", OFFICER),),
+    ),
+    Step(
+        "notice.withdraw",
+        ("open",),
+        "withdrawn",
+        words("撤回公示", "Withdraw the notice"),
+        input=Reason,
+        effect=_withdraw,
+    ),
+)
+
+OBJECTION_STEPS: tuple[Step, ...] = (
+    Step(
+        "objection.file",
+        (),
+        "filed",
+        words("登记异议", "File an objection"),
+        input=FileObjection,
+        effect=_file,
+        guards=("project_under_notice",),
+        needs=("parent_id",),
+        notify=(Notify("objection_filed", OFFICER),),
+    ),
+    Step("objection.uphold", ("filed",), "upheld", words("异议成立", "Uphold"), input=Answer, effect=_answer),
+    Step(
+        "objection.dismiss",
+        ("filed",),
+        "dismissed",
+        words("异议不成立", "Dismiss"),
+        input=Answer,
+        effect=_answer,
+    ),
+)
