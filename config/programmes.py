@@ -10,27 +10,46 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 Unit = Literal["working_days", "calendar_days", "months", "years"]
 SupportMode = Literal["pre_subsidy", "post_subsidy", "milestone_subsidy", "lump_sum", "small_grant"]
 WaitsFor = Literal["agreement", "milestone", "acceptance"]
+PledgeSigner = Literal["unit", "leader"]
 
 
-def _share(value: object) -> Fraction:
+def _ratio(value: object) -> Fraction:
     """Read "40 %", "2/5" or "0.4" exactly; a float has already lost what it meant."""
     if isinstance(value, Fraction):
         return value
     if isinstance(value, str):
         text = value.replace(" ", "")
         try:
-            return Fraction(text[:-1]) / 100 if text.endswith("%") else Fraction(text)
+            ratio = Fraction(text[:-1]) / 100 if text.endswith("%") else Fraction(text)
         except (ValueError, ZeroDivisionError):
-            pass
-    raise ValueError('write a share as text, for example "40%" or "2/5"')
+            ratio = Fraction(0)
+        if ratio > 0:
+            return ratio
+    raise PydanticCustomError("not_a_share", 'write a share as text, for example "40%" or "2/5"')
 
 
-Share = Annotated[Fraction, BeforeValidator(_share)]
+def _percent(value: object) -> Fraction:
+    """A whole number is that many percent; text is a share of the most: "2/3" is exactly that."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return Fraction(value)
+    return _ratio(value) * 100
+
+
+def _part_of_the_whole(ratio: Fraction) -> Fraction:
+    if ratio > 1:
+        raise PydanticCustomError("more_than_the_whole", "a share is 100% at most")
+    return ratio
+
+
+Ratio = Annotated[Fraction, BeforeValidator(_ratio)]
+Share = Annotated[Ratio, AfterValidator(_part_of_the_whole)]
+Percent = Annotated[Fraction, BeforeValidator(_percent), Field(ge=0, le=100)]
 
 
 class Shape(BaseModel):
@@ -73,10 +92,13 @@ class Criterion(Shape):
 
 
 class Review(Shape):
-    """How a review round is counted: quorum of valid reviews, trimming, pass mark in percent of the most."""
+    """How a review round is counted: quorum of valid reviews, trimming, pass mark in percent of the most.
+
+    A pass mark that is a sum is written as a share of the most: 10 of 15 points is "2/3".
+    """
 
     quorum: int = Field(default=3, ge=1)
-    pass_mark: int = Field(default=60, ge=0, le=100)
+    pass_mark: Percent = Fraction(60)
     drop_extremes_from: int = Field(default=5, ge=3)
     rubric: tuple[Criterion, ...]
 
@@ -112,7 +134,7 @@ class Tranche(Shape):
 class GateSettings(Shape):
     """The figures the named gates are held against."""
 
-    own_contribution_ratio: Share = Fraction(1)
+    own_contribution_ratio: Ratio = Fraction(1)
     previous_tranche_spent_share: Share = Fraction(1, 2)
     required_reviews: tuple[str, ...] = ()
 
@@ -133,7 +155,7 @@ class Deadline(Shape):
 
 
 class Reminder(Shape):
-    """Mail about a deadline: ``days`` before (negative) and after it; ``escalate_to`` joins once it is past."""
+    """Mail about a deadline, ``days`` before (negative) and after it; ``escalate_to`` joins once past."""
 
     deadline: str
     days: tuple[int, ...] = Field(min_length=1)
@@ -153,7 +175,7 @@ class Programme(Shape):
     calendar: Literal["CN", "weekends", "none"] = "CN"
     rule_set: RuleSet
     stages: tuple[str, ...] = Field(min_length=2)
-    pledge_signers: tuple[str, ...] = ("unit", "leader")
+    pledge_signers: tuple[PledgeSigner, ...] = ("unit", "leader")
     checklist: tuple[ChecklistItem, ...] = ()
     review: Review | None = None
     notice_working_days: int = Field(default=5, ge=1)
