@@ -5,6 +5,8 @@
 - `server` — the PostgreSQL server itself, for tests about databases as such.
 - `chromium_path` — Chromium's path. Mark such tests `browser`; without Chromium they are left out and
   the closing summary says how many.
+- `server_folder` — a folder for a test that starts a PostgreSQL of its own. Not `tmp_path`: where root
+  runs the tests, the server's account cannot keep its way into pytest's folders.
 - `free_port` — a TCP port that was free a moment ago.
 
 One PostgreSQL serves the whole run, however many workers it has, and no run leaves one behind: the
@@ -152,6 +154,20 @@ def server(pytestconfig: pytest.Config) -> Iterator[EmbeddedPostgres]:
     """The PostgreSQL of this run. The first who asks starts it, the others adopt it."""
     with EmbeddedPostgres(pytestconfig.stash[_run_dir] / "data", settings=_SERVER_SETTINGS) as running:
         yield running
+
+
+@pytest.fixture
+def server_folder(pytestconfig: pytest.Config) -> Iterator[Path]:
+    """A folder for a server of one's own; whatever still runs there after the test is stopped.
+
+    pytest closes its temporary folders to other accounts each time a run begins, and with that the
+    servers of a run that has already begun.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="own-", dir=pytestconfig.stash[_run_dir]))
+    yield folder
+    for cluster in folder.rglob("postmaster.pid"):
+        EmbeddedPostgres(cluster.parent.parent).stop(force=True)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 # -- a database per test ---------------------------------------------------------------------------

@@ -11,7 +11,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -34,10 +33,8 @@ opened.stop()
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "data"
-    yield folder
-    EmbeddedPostgres(folder).stop(force=True)
+def folder(server_folder: Path) -> Path:
+    return server_folder / "data"
 
 
 def open_elsewhere(folder: Path) -> tuple[subprocess.Popen[str], int]:
@@ -192,8 +189,8 @@ def test_a_cluster_half_made_is_made_anew(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["a" * 120, "资金 办公室", "with 'quotes' and, commas"])
-def test_a_long_or_unusual_folder_works(tmp_path: Path, name: str) -> None:
-    folder = tmp_path / name
+def test_a_long_or_unusual_folder_works(server_folder: Path, name: str) -> None:
+    folder = server_folder / name
     with EmbeddedPostgres(folder, settings=FAST) as opened:
         assert ask(opened.owner_url, "SHOW data_directory") == str(folder / "postgres")
 

@@ -15,7 +15,9 @@ import psycopg
 import pytest
 
 from config.settings import Settings, SettingsError, load_settings
+from milepost.db import Database
 from milepost.embedded import EmbeddedPostgres
+from tests.conftest import DatabaseUrls
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -183,3 +185,31 @@ def test_free_port_can_be_listened_on(free_port: int) -> None:
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", free_port))
         assert listening.getsockname()[1] == free_port
+
+
+def test_each_test_has_a_migrated_database_of_its_own(
+    database_urls: DatabaseUrls, server: EmbeddedPostgres
+) -> None:
+    with psycopg.connect(database_urls.owner) as connection:
+        tables = connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone()
+        assert tables is not None
+        assert tables[0] > 5
+        connection.execute("CREATE TABLE only_here (n int)")
+    with psycopg.connect(server.url("postgres", "postgres"), autocommit=True) as connection:
+        with pytest.raises(psycopg.OperationalError):
+            psycopg.connect(server.url("postgres", "milepost_template"))
+        left = connection.execute(
+            "SELECT count(*) FROM pg_database WHERE datname = %s", [database_urls.name]
+        ).fetchone()
+    assert left == (1,)
+
+
+def test_the_application_is_not_the_owner_of_its_database(database: Database) -> None:
+    with database.session() as session:
+        row = session.conn.execute(
+            "SELECT current_user, rolsuper, rolcreatedb, rolcreaterole, rolbypassrls"
+            " FROM pg_roles WHERE rolname = current_user"
+        ).fetchone()
+        assert row == ("milepost_app", False, False, False, False)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            session.conn.execute("CREATE TABLE mine (n int)")

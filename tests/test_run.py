@@ -39,23 +39,26 @@ def begin(folder: Path, *arguments: str, **environment: str) -> subprocess.Popen
     (folder / "tests" / "conftest.py").write_bytes((ROOT / "tests" / "conftest.py").read_bytes())
     (folder / "tests" / "test_inner.py").write_text(INNER)
     (folder / "pyproject.toml").write_bytes((ROOT / "pyproject.toml").read_bytes())
+    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     # What the outer run tells its own workers is not for this one.
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     return subprocess.Popen(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments],
         cwd=folder,
-        env={**inherited, "PYTHONPATH": str(ROOT), "MILEPOST_TEST_HOME": str(folder), **environment},
+        env={**inherited, "PYTHONPATH": path, "MILEPOST_TEST_HOME": str(folder), **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
 
 
-def server_of(folder: Path) -> int:
+def server_of(run: subprocess.Popen[str], folder: Path) -> int:
     """The process of the inner run's server, once its test has begun."""
     deadline = time.monotonic() + 60
     while not (folder / "server.pid").exists():
-        assert time.monotonic() < deadline, "The inner run did not begin."
+        if time.monotonic() > deadline or run.poll() is not None:
+            run.kill()
+            pytest.fail(f"The inner run did not begin: {run.communicate()[0]}")
         time.sleep(0.05)
     return int((folder / "server.pid").read_text())
 
@@ -72,19 +75,19 @@ def is_running(pid: int) -> bool:
 
 @pytest.mark.parametrize("arguments", [(), ("-n", "2")])
 def test_browser_tests_without_a_browser_are_left_out_aloud(
-    tmp_path: Path, arguments: tuple[str, ...]
+    server_folder: Path, arguments: tuple[str, ...]
 ) -> None:
-    run = begin(tmp_path, *arguments, MILEPOST_TEST_CHROMIUM="none")
+    run = begin(server_folder, *arguments, MILEPOST_TEST_CHROMIUM="none")
     said, _ = run.communicate()
     assert run.returncode == 0, said
     assert "1 browser test left out: no Chromium found" in said
     assert "1 passed" in said.splitlines()[-1]
-    assert not is_running(server_of(tmp_path))
-    assert list(tmp_path.glob("milepost-tests-*/*")) == []
+    assert not is_running(int((server_folder / "server.pid").read_text()))
+    assert list(server_folder.glob("milepost-tests-*/*")) == []
 
 
-def test_browser_tests_run_where_there_is_a_browser(tmp_path: Path) -> None:
-    said, _ = begin(tmp_path, MILEPOST_TEST_CHROMIUM=sys.executable).communicate()
+def test_browser_tests_run_where_there_is_a_browser(server_folder: Path) -> None:
+    said, _ = begin(server_folder, MILEPOST_TEST_CHROMIUM=sys.executable).communicate()
     assert "2 passed" in said.splitlines()[-1], said
     assert "left out" not in said
 
@@ -93,24 +96,24 @@ def test_browser_tests_run_where_there_is_a_browser(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("arguments", [(), ("-n", "2")])
 def test_an_interrupted_run_stops_its_server(
-    tmp_path: Path, number: signal.Signals, arguments: tuple[str, ...]
+    server_folder: Path, number: signal.Signals, arguments: tuple[str, ...]
 ) -> None:
-    run = begin(tmp_path, *arguments, SLEEP="100")
-    server_pid = server_of(tmp_path)
+    run = begin(server_folder, *arguments, SLEEP="100")
+    server_pid = server_of(run, server_folder)
     assert is_running(server_pid)
     run.send_signal(number)
     said, _ = run.communicate(timeout=60)
     assert not is_running(server_pid), said
-    assert list(tmp_path.glob("milepost-tests-*/*")) == []
+    assert list(server_folder.glob("milepost-tests-*/*")) == []
 
 
 @pytest.mark.slow
-def test_a_killed_runs_server_is_stopped_by_the_next_run(tmp_path: Path) -> None:
-    run = begin(tmp_path, SLEEP="100")
-    server_pid = server_of(tmp_path)
+def test_a_killed_runs_server_is_stopped_by_the_next_run(server_folder: Path) -> None:
+    run = begin(server_folder, SLEEP="100")
+    server_pid = server_of(run, server_folder)
     run.kill()
     run.communicate()
     assert is_running(server_pid)
-    said, _ = begin(tmp_path).communicate()
+    said, _ = begin(server_folder).communicate()
     assert not is_running(server_pid), said
-    assert list(tmp_path.glob("milepost-tests-*/*")) == []
+    assert list(server_folder.glob("milepost-tests-*/*")) == []
