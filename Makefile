@@ -62,7 +62,7 @@ check: setup
 	echo "ruff";         $(BIN)/ruff check . || rc=1; \
 	                     $(BIN)/ruff format --check --quiet . || { echo "Not formatted: run $(BIN)/ruff format ."; rc=1; }; \
 	echo "mypy";         $(BIN)/mypy || rc=1; \
-	echo "lint-imports"; $(BIN)/lint-imports >/tmp/milepost-lint.$$$$ 2>&1 || { cat /tmp/milepost-lint.$$$$; rc=1; }; rm -f /tmp/milepost-lint.$$$$; \
+	echo "lint-imports"; said=$$($(BIN)/lint-imports 2>&1) || { echo "$$said"; rc=1; }; \
 	exit $$rc
 
 # Lint first and the tests whatever it says, so that the tests' own closing line is the last word.
