@@ -93,7 +93,7 @@ class Message(SQLModel, table=True):
     state: str = words()
     message_id: str = words()
     raw: bytes | None = octets(null=True)
-    attempts: int = Field(default=0, nullable=False, sa_column_kwargs={"server_default": text("0")})
+    attempts: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
     created_at: datetime = moment()
     next_attempt_at: datetime = moment()
     sent_at: datetime | None = moment(null=True)

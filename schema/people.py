@@ -31,7 +31,7 @@ class Person(SQLModel, table=True):
     email: str = words()
     locale: str = words()
     password_hash: str | None = words(null=True)
-    active: bool = Field(default=True, nullable=False)
+    active: bool = Field(default=True, sa_column_kwargs={"server_default": text("true")})
 
 
 class RoleGrant(SQLModel, table=True):

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from schema.columns import document, key, link, minor, moment, words
@@ -33,7 +33,7 @@ class MachineRow(SQLModel, table=True):
 
     id: str = Field(primary_key=True)
     noun: str = words()
-    sealed: bool = Field(default=False, nullable=False)
+    sealed: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
 
 
 class AllowedStep(SQLModel, table=True):

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from schema.columns import document, key, link, minor, moment, words
@@ -43,22 +43,22 @@ class Project(SQLModel, table=True):
     version: int
     machine: str = words()
     suspended_from: str | None = words(null=True)
-    pledged_unit: bool = Field(default=False, nullable=False)
-    pledged_leader: bool = Field(default=False, nullable=False)
+    pledged_unit: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
+    pledged_leader: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
     checklist: Any = document()
     review_outcomes: Any = document()
     reviews_done: Any = document(default="[]")
     notice_closes_on: date | None = None
     notice_state: str | None = words(null=True)
-    open_objections: int = Field(default=0, nullable=False)
-    holds: int = Field(default=0, nullable=False)
-    integrity_flags: int = Field(default=0, nullable=False)
+    open_objections: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
+    holds: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
+    integrity_flags: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
     grantee_signed_on: date | None = None
     agreement_signed_on: date | None = None
     own_contribution_minor: int = minor(default=0)
     payee_id: UUID | None = Field(default=None, nullable=True)
     acceptance_outcome: str | None = words(null=True)
-    rectified: bool = Field(default=False, nullable=False)
+    rectified: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
 
 
 class Milestone(SQLModel, table=True):
@@ -138,7 +138,7 @@ class Deadline(SQLModel, table=True):
     subject_id: UUID
     name: str = words()
     due_on: date
-    provisional: bool = Field(default=False, nullable=False)
+    provisional: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
     who: Any = document(default="[]")
     act: str | None = words(null=True)
     opened_seq: int

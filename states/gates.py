@@ -139,18 +139,13 @@ def shut_gates(case: Case) -> list[Refusal]:
     return found
 
 
-@guard("gates")
-def gates_open(case: Case) -> Refusal | None:
-    """The first shut gate; ``cases`` and ``actions`` list the others beside it."""
-    found = shut_gates(case)
-    return found[0] if found else None
+@guard()
+def gates_open(case: Case) -> list[Refusal]:
+    """Every gate that is shut, at once: nobody wants to learn them one by one."""
+    return shut_gates(case)
 
 
-@guard("gates")
+@guard()
 def gates_shut(case: Case) -> Refusal | None:
     """Holds while some gate is shut: only then does a due payment fall back."""
-    return (
-        None
-        if shut_gates(case)
-        else refuse("wrong_state", state="due", step="payment.fall_back", sources="-")
-    )
+    return None if shut_gates(case) else refuse("gates_all_open")

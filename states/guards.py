@@ -13,7 +13,7 @@ from schema.money import Money
 from states.case import Case
 from states.refusals import Refusal, refuse
 
-Check = Callable[[Case], Refusal | None]
+Check = Callable[[Case], Refusal | list[Refusal] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,14 @@ class Guard:
 
 
 GUARDS: dict[str, Guard] = {}
+
+
+def objections(name: str, case: Case) -> list[Refusal]:
+    """What a guard has to say against a case; nothing when it holds."""
+    verdict = GUARDS[name].check(case)
+    if verdict is None:
+        return []
+    return verdict if isinstance(verdict, list) else [verdict]
 
 
 def guard(*needs: str) -> Callable[[Check], Check]:

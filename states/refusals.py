@@ -521,6 +521,13 @@ CATALOGUE: dict[str, tuple[tuple[str, ...], str, str, str, str]] = {
         "请先由一人查证。",
         "One person attests first.",
     ),
+    "gates_all_open": (
+        FINANCE,
+        "拨付条件全部满足。",
+        "Every condition for this payment holds.",
+        "无需退回。",
+        "Nothing to take back.",
+    ),
     "amount_not_released": (
         FINANCE,
         "拨付未放款。",

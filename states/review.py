@@ -72,7 +72,6 @@ ROUND_STEPS: tuple[Step, ...] = (
         ("open",),
         "quorum_reached",
         words("达到有效份数", "Reach the quorum"),
-        guards=("quorum_reached",),
         notify=(Notify("quorum_reached", OFFICER),),
     ),
     Step(

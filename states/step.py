@@ -13,7 +13,6 @@ from transitions import Machine
 from config.programmes import Text
 from schema.inputs import NoInput, StepInput
 from states.case import Case, Change
-from states.refusals import Refusal
 
 SAME = "="
 Effect = Callable[[Case], Change]
@@ -73,14 +72,14 @@ class Cursor:
     """What ``transitions`` moves: a state, the verdicts of the guards, the state that was chosen."""
 
     state: str
-    verdicts: Mapping[str, Refusal | None]
+    verdicts: Mapping[str, bool]
     chosen: str | None
 
 
 def _held(guard: str) -> Callable[[Cursor], bool]:
     def holds(cursor: Cursor) -> bool:
         # A KeyError here means that a guard was never asked: a broken engine, so let it crash.
-        return cursor.verdicts[guard] is None
+        return cursor.verdicts[guard]
 
     return holds
 
@@ -150,9 +149,9 @@ class NounMachine:
         """The rows that start in a state, in the order of the table."""
         return [step for step in self.steps.values() if (state in step.source if state else not step.source)]
 
-    def fire(self, step: Step, state: str, verdicts: Mapping[str, Refusal | None], case: Case) -> str:
-        """The state the step leads to. Every guard of the step has its verdict, and none objects."""
+    def fire(self, step: Step, state: str, verdicts: Mapping[str, bool], case: Case) -> str:
+        """The state the step leads to. Every guard of the step has its verdict; all hold."""
         cursor = Cursor(state or "new", verdicts, step.choose(case) if step.choose else None)
-        if not self._machine.events[step.name].trigger(cursor):
+        if not self._machine.events[step.name].trigger(cursor, cursor):
             raise AssertionError(f"{step.name} from {state!r} was refused by the machine but by no guard")
         return cursor.state

@@ -72,22 +72,19 @@ BEGIN
    WHERE (n.state <> o.state OR n.version <> o.version)
      AND (n.version <= o.version OR NOT EXISTS (
        SELECT 1 FROM event e WHERE e.subject_id = n.id AND e.subject_seq = n.version
-          AND e.from_state IS NOT NULL AND e.to_state = n.state));
+          AND e.to_state = n.state));
   IF wrong > 0 THEN
     RAISE EXCEPTION 'a state of % was changed without its event', TG_TABLE_NAME USING ERRCODE = 'MP003';
   END IF;
   IF TG_ARGV[0] = 'id' THEN
-    SELECT count(*) INTO wrong FROM fresh n LEFT JOIN chain c ON c.id = n.id
-      LEFT JOIN event e ON e.chain_id = c.id AND e.seq = c.seq
-     WHERE e.xid IS DISTINCT FROM (pg_current_xact_id()::text)::bigint;
+    SELECT count(*) INTO wrong FROM fresh n
+     WHERE (SELECT e.xid FROM event e WHERE e.chain_id = n.id ORDER BY e.seq DESC LIMIT 1) IS DISTINCT FROM (pg_current_xact_id()::text)::bigint;
   ELSIF TG_ARGV[0] = 'project_id' THEN
-    SELECT count(*) INTO wrong FROM fresh n LEFT JOIN chain c ON c.id = n.project_id
-      LEFT JOIN event e ON e.chain_id = c.id AND e.seq = c.seq
-     WHERE e.xid IS DISTINCT FROM (pg_current_xact_id()::text)::bigint;
+    SELECT count(*) INTO wrong FROM fresh n
+     WHERE (SELECT e.xid FROM event e WHERE e.chain_id = n.project_id ORDER BY e.seq DESC LIMIT 1) IS DISTINCT FROM (pg_current_xact_id()::text)::bigint;
   ELSE
-    SELECT count(*) INTO wrong FROM fresh n LEFT JOIN chain c ON c.id = n.chain_id
-      LEFT JOIN event e ON e.chain_id = c.id AND e.seq = c.seq
-     WHERE e.xid IS DISTINCT FROM (pg_current_xact_id()::text)::bigint;
+    SELECT count(*) INTO wrong FROM fresh n
+     WHERE (SELECT e.xid FROM event e WHERE e.chain_id = n.chain_id ORDER BY e.seq DESC LIMIT 1) IS DISTINCT FROM (pg_current_xact_id()::text)::bigint;
   END IF;
   IF wrong > 0 THEN
     RAISE EXCEPTION 'a row of % was changed without an event', TG_TABLE_NAME USING ERRCODE = 'MP003';
@@ -111,9 +108,8 @@ END $$
 CREATE FUNCTION fact_needs_event() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE wrong bigint;
 BEGIN
-  SELECT count(*) INTO wrong FROM fresh n LEFT JOIN chain c ON c.id = n.project_id
-    LEFT JOIN event e ON e.chain_id = c.id AND e.seq = c.seq
-   WHERE e.xid IS DISTINCT FROM (pg_current_xact_id()::text)::bigint;
+  SELECT count(*) INTO wrong FROM fresh n
+     WHERE (SELECT e.xid FROM event e WHERE e.chain_id = n.project_id ORDER BY e.seq DESC LIMIT 1) IS DISTINCT FROM (pg_current_xact_id()::text)::bigint;
   IF wrong > 0 THEN
     RAISE EXCEPTION 'a fact in % was written without an event', TG_TABLE_NAME USING ERRCODE = 'MP003';
   END IF;

@@ -1,0 +1,431 @@
+"""``perform``: the one way to change a state. ``available``: the same guards, asked without acting.
+
+In one transaction ``perform`` locks the chain, answers a repeated request with its first receipt, loads the
+facts, authorises, runs all guards and collects every refusal, fires the machine, and writes the event with
+its hash, the rows, the transfers and the messages in one statement. All or nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from psycopg import errors
+
+from milepost.cases import load_cases, needs_of
+from milepost.db import Session
+from milepost.decisions import (
+    PARENT,
+    Decision,
+    Order,
+    Receipt,
+    birth_case,
+    decide,
+    fingerprint_of,
+    step_of,
+)
+from milepost.record import Head, record
+from milepost.writes import WriteSet
+from schema.nouns import NOUNS
+from states.case import SYSTEM_ID, Case
+from states.machines import Compiled, static_machines
+from states.refusals import Refusal, Refused, refuse
+from states.step import Step
+
+CHUNK = 1000
+RETRIES = 5
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who asks. ``fresh``: a password was typed a moment ago, as releasing money needs."""
+
+    id: UUID
+    fresh: bool = False
+
+
+SYSTEM = Actor(SYSTEM_ID, fresh=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one order of many: a receipt, or the refusals."""
+
+    order: Order
+    receipt: Receipt | None = None
+    refusals: tuple[Refusal, ...] = ()
+
+
+def perform(
+    session: Session,
+    actor: Actor,
+    step: str,
+    subject_id: UUID | None,
+    input: Mapping[str, Any] | None = None,
+    request_id: str = "",
+    *,
+    expected_version: int | None = None,
+) -> Receipt:
+    """Take a step, or raise ``Refused`` with every reason and nothing changed.
+
+    ``subject_id`` is the subject; for a step that creates one, its parent (``decisions.PARENT``), or None
+    where the input names the programme. ``request_id`` makes a repetition answer with the first receipt.
+    """
+    order = Order(step, subject_id, input or {}, request_id, expected_version)
+    return _retried(session, lambda: _perform_one(session, actor, order))
+
+
+def perform_many(
+    session: Session, actor: Actor, orders: Iterable[Order], *, progress: Progress | None = None
+) -> list[Outcome]:
+    """Take many steps on existing subjects, set by set: same guards, same events as one by one.
+
+    Orders are committed in sets of a thousand, at most one of a project in a set. One that is refused does
+    not keep the others back. The outcomes come in the order of the orders.
+    """
+    given = list(orders)
+    outcomes: dict[int, Outcome] = {}
+    done = 0
+    for chunk in _chunks(session, given):
+        for position, outcome in _perform_chunk(session, actor, chunk):
+            outcomes[position] = outcome
+        done += len(chunk)
+        if progress is not None:
+            progress(done, len(given))
+    return [outcomes[position] for position in range(len(given))]
+
+
+# One ------------------------------------------------------------------------------------------------------
+
+
+def _retried(session: Session, attempt: Callable[[], Receipt]) -> Receipt:
+    """Run a transaction again when the database gave way to another one; never when it refused."""
+    for left in range(RETRIES, 0, -1):
+        try:
+            return attempt()
+        except (errors.DeadlockDetected, errors.SerializationFailure, errors.UniqueViolation) as error:
+            _rollback(session)
+            known = _refusal_of(error)
+            if known is not None:
+                raise Refused([known]) from None
+            if left == 1:
+                raise
+        except (errors.CheckViolation, errors.LockNotAvailable) as error:
+            _rollback(session)
+            known = _refusal_of(error)
+            if known is None:
+                raise
+            raise Refused([known]) from None
+        except BaseException:
+            _rollback(session)
+            raise
+    raise AssertionError("unreachable")
+
+
+def _rollback(session: Session) -> None:
+    if not session.conn.closed and session.conn.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+        session.conn.execute("ROLLBACK")
+
+
+_CONSTRAINTS: dict[str, Callable[[], Refusal]] = {
+    "account_not_overdrawn": lambda: refuse("appropriation_exhausted", have="0", need="?"),
+    "account_ceiling": lambda: refuse("award_exceeded"),
+    "payment_one_live": lambda: refuse("tranche_has_live_payment"),
+    "duty_different_people": lambda: refuse("four_eyes", duty="?"),
+    "project_code_key": lambda: refuse("exists_already", what="code"),
+    "project_pkey": lambda: refuse("request_reused"),
+    "task_expert_once": lambda: refuse("expert_in_round_already"),
+    "appropriation_once": lambda: refuse("exists_already", what="appropriation"),
+    "payee_two_people": lambda: refuse("payee_same_person"),
+}
+
+
+def _refusal_of(error: psycopg.Error) -> Refusal | None:
+    """The refusal that a constraint stands for: what the guards say better, the database says last."""
+    if isinstance(error, errors.LockNotAvailable):
+        return refuse("subject_busy")
+    known = _CONSTRAINTS.get(error.diag.constraint_name or "")
+    return known() if known else None
+
+
+_BEGIN = (
+    "BEGIN; SELECT id, seq, head FROM chain WHERE id = {chain} FOR UPDATE; "
+    "SELECT chain_id, seq, step, subject_id, to_state, subject_seq, at, hash, fingerprint FROM event "
+    "WHERE actor_id = %(actor)s AND request_id = %(request)s"
+)
+_CHAIN_OF = {
+    noun: "%(subject)s" if noun == "project" else f'(SELECT {row.chain} FROM "{noun}" WHERE id = %(subject)s)'
+    for noun, row in NOUNS.items()
+}
+
+
+def _begin(
+    session: Session, actor: Actor, order: Order, noun: str | None
+) -> tuple[Head | None, Sequence[Any] | None]:
+    """Open the transaction, lock the chain, look the request up: one round trip."""
+    chain = _CHAIN_OF[noun] if noun is not None else "%(subject)s"
+    cursor = psycopg.ClientCursor(session.conn)
+    params = {"subject": order.subject_id, "actor": actor.id, "request": order.request_id}
+    cursor.execute(_BEGIN.format(chain=chain), params)
+    cursor.nextset()
+    head = cursor.fetchone()
+    cursor.nextset()
+    before = cursor.fetchone()
+    return (Head(*head) if head else None), before
+
+
+def _perform_one(session: Session, actor: Actor, order: Order) -> Receipt:
+    noun, birth = _where(order)
+    if not order.request_id:
+        raise ValueError("a step needs a request_id: it makes a repetition harmless")
+    head, before = _begin(session, actor, order, PARENT[noun] if birth else noun)
+    if before is not None:
+        session.conn.execute("ROLLBACK")
+        return _earlier(order, before)
+    cache: dict[UUID, Compiled] = {}
+    case = _load_one(session, actor, order, noun, birth, head, cache)
+    decision = decide(session.conn, case, order, cache, fresh=actor.fresh)
+    writes = WriteSet()
+    if case.subject is None and noun == "project":
+        head = Head.new(case.subject_id)
+        head.open(writes)
+    elif case.subject is None and case.project is None:
+        head = _programme_head(session, case)
+    assert head is not None
+    receipt = record(session, writes, head, [decision, *_consequences(session, decision, cache)])
+    writes.write(session.conn)
+    session.conn.execute("COMMIT")
+    return receipt
+
+
+def _where(order: Order) -> tuple[str, bool]:
+    """The noun of an order's step and whether the step creates its subject."""
+    noun = order.step.partition(".")[0]
+    if noun not in NOUNS:
+        raise Refused([refuse("unknown_step", step=order.step, known=", ".join(sorted(NOUNS)))])
+    if noun == "project":
+        return noun, order.step == "project.apply"
+    row = static_machines()[noun].steps.get(order.step)
+    if row is None:
+        known = ", ".join(sorted(static_machines()[noun].steps))
+        raise Refused([refuse("unknown_step", step=order.step, known=known)])
+    return noun, not row.source
+
+
+def _load_one(
+    session: Session,
+    actor: Actor,
+    order: Order,
+    noun: str,
+    birth: bool,
+    head: Head | None,
+    cache: dict[UUID, Compiled],
+) -> Case:
+    if birth:
+        return birth_case(session, actor.id, order, noun, cache)
+    if head is None or order.subject_id is None:
+        raise Refused([refuse("not_found")])
+    facts = _facts_for(noun, order.step)
+    cases = load_cases(session.conn, session.clock, noun, [order.subject_id], actor.id, facts, cache)
+    if order.subject_id not in cases:
+        raise Refused([refuse("not_found")])
+    return cases[order.subject_id]
+
+
+PROJECT_FACTS = frozenset(
+    {
+        "milestones",
+        "payments",
+        "tranches",
+        "holds",
+        "integrity_holds",
+        "deadline_due",
+        "call_state",
+        "audience",
+    }
+)
+
+
+def _facts_for(noun: str, step: str) -> frozenset[str]:
+    """The facts of one step where its row is known before the programme is; all of a project's otherwise."""
+    if noun != "project":
+        return needs_of([static_machines()[noun].steps[step]])
+    return PROJECT_FACTS
+
+
+def _programme_head(session: Session, case: Case) -> Head:
+    row = session.conn.execute(
+        "SELECT id, seq, head FROM chain WHERE id = %s FOR UPDATE", (case.facts["chain_id"],)
+    ).fetchone()
+    assert row is not None, "a published programme has its chain"
+    return Head(*row)
+
+
+def _consequences(session: Session, decision: Decision, cache: dict[UUID, Compiled]) -> list[Decision]:
+    """The steps that follow, decided like any other, as the system, in the same transaction."""
+    found: list[Decision] = []
+    queue = [(decision, follow) for follow in decision.change.follow]
+    while queue:
+        cause, follow = queue.pop(0)
+        request = f"{cause.order.request_id}/{len(found) + 1}"
+        id = follow.subject_id if isinstance(follow.subject_id, UUID) else UUID(str(follow.subject_id))
+        order = Order(follow.step, id, follow.input, request, None)
+        noun, birth = _where(order)
+        if birth:
+            case = birth_case(session, SYSTEM_ID, order, noun, cache, parent=cause.case, id=id)
+        else:
+            facts = _facts_for(noun, order.step)
+            case = load_cases(session.conn, session.clock, noun, [id], SYSTEM_ID, facts, cache)[id]
+        made = decide(session.conn, case, order, cache, fresh=True, cause=decision)
+        found.append(made)
+        queue.extend((made, after) for after in made.change.follow)
+    return found
+
+
+# Many -----------------------------------------------------------------------------------------------------
+
+
+def _chains_of(session: Session, orders: Sequence[Order]) -> dict[UUID, UUID]:
+    found: dict[UUID, UUID] = {}
+    by_noun: dict[str, list[UUID]] = {}
+    for order in orders:
+        noun, birth = _where(order)
+        if birth or order.subject_id is None:
+            raise ValueError(f"{order.step} creates its subject: perform_many acts on subjects that exist")
+        by_noun.setdefault(noun, []).append(order.subject_id)
+    for noun, ids in by_noun.items():
+        rows = session.conn.execute(
+            f'SELECT id, {NOUNS[noun].chain} FROM "{noun}" WHERE id = ANY(%s)',
+            (ids,),
+        )
+        found.update(rows.fetchall())
+    return found
+
+
+def _chunks(session: Session, orders: Sequence[Order]) -> Iterable[list[tuple[int, Order, UUID | None]]]:
+    """Sets of at most ``CHUNK`` orders with no project twice, in the order given for each project."""
+    chains = _chains_of(session, orders)
+    left = [(i, order, chains.get(order.subject_id)) for i, order in enumerate(orders) if order.subject_id]
+    while left:
+        taken: list[tuple[int, Order, UUID | None]] = []
+        seen: set[UUID | None] = set()
+        later: list[tuple[int, Order, UUID | None]] = []
+        for at, entry in enumerate(left):
+            if entry[2] in seen:
+                later.append(entry)
+                continue
+            seen.add(entry[2])
+            taken.append(entry)
+            if len(taken) == CHUNK:
+                later.extend(left[at + 1 :])
+                break
+        yield taken
+        left = later
+
+
+def _perform_chunk(
+    session: Session, actor: Actor, chunk: list[tuple[int, Order, UUID | None]]
+) -> list[tuple[int, Outcome]]:
+    """One set in one transaction; if the database refuses the set, each order by itself."""
+    for _ in range(RETRIES):
+        try:
+            return _set_based(session, actor, chunk)
+        except (errors.DeadlockDetected, errors.SerializationFailure):
+            _rollback(session)
+        except (errors.UniqueViolation, errors.CheckViolation, errors.LockNotAvailable):
+            _rollback(session)
+            break
+        except BaseException:
+            _rollback(session)
+            raise
+    return [(position, _alone(session, actor, order)) for position, order, _ in chunk]
+
+
+def _alone(session: Session, actor: Actor, order: Order) -> Outcome:
+    try:
+        return Outcome(order, _retried(session, lambda: _perform_one(session, actor, order)))
+    except Refused as refused:
+        return Outcome(order, refusals=tuple(refused.refusals))
+
+
+@dataclass(slots=True)
+class _Set:
+    """What one set has loaded: heads by chain, earlier requests, cases by subject."""
+
+    heads: dict[UUID, Head] = field(default_factory=dict)
+    before: dict[str, Sequence[Any]] = field(default_factory=dict)
+    cases: dict[UUID, Case] = field(default_factory=dict)
+    cache: dict[UUID, Compiled] = field(default_factory=dict)
+
+
+def _load_set(session: Session, actor: Actor, chunk: list[tuple[int, Order, UUID | None]]) -> _Set:
+    conn, loaded = session.conn, _Set()
+    chains = sorted({chain for _, _, chain in chunk if chain is not None})
+    rows = conn.execute(
+        "SELECT id, seq, head FROM chain WHERE id = ANY(%s) ORDER BY id FOR UPDATE", (chains,)
+    )
+    loaded.heads = {row[0]: Head(*row) for row in rows.fetchall()}
+    requests = [order.request_id for _, order, _ in chunk]
+    earlier = conn.execute(
+        "SELECT chain_id, seq, step, subject_id, to_state, subject_seq, at, hash, fingerprint, request_id "
+        "FROM event WHERE actor_id = %s AND request_id = ANY(%s)",
+        (actor.id, requests),
+    )
+    loaded.before = {row[9]: row[:9] for row in earlier.fetchall()}
+    groups: dict[str, list[Order]] = {}
+    for _, order, _ in chunk:
+        if order.request_id not in loaded.before:
+            groups.setdefault(order.step, []).append(order)
+    for step, orders in groups.items():
+        noun = step.partition(".")[0]
+        ids = [order.subject_id for order in orders if order.subject_id is not None]
+        facts = _facts_for(noun, step)
+        loaded.cases.update(load_cases(conn, session.clock, noun, ids, actor.id, facts, loaded.cache))
+    return loaded
+
+
+def _set_based(
+    session: Session, actor: Actor, chunk: list[tuple[int, Order, UUID | None]]
+) -> list[tuple[int, Outcome]]:
+    session.conn.execute("BEGIN")
+    loaded = _load_set(session, actor, chunk)
+    writes = WriteSet()
+    outcomes: list[tuple[int, Outcome]] = []
+    wrote = False
+    for position, order, chain in chunk:
+        try:
+            if order.request_id in loaded.before:
+                outcomes.append((position, Outcome(order, _earlier(order, loaded.before[order.request_id]))))
+                continue
+            case = loaded.cases.get(order.subject_id) if order.subject_id else None
+            if case is None or chain is None:
+                raise Refused([refuse("not_found")])
+            decision = decide(session.conn, case, order, loaded.cache, fresh=actor.fresh)
+            every = [decision, *_consequences(session, decision, loaded.cache)]
+        except Refused as refused:
+            outcomes.append((position, Outcome(order, refusals=tuple(refused.refusals))))
+            continue
+        receipt = record(session, writes, loaded.heads[chain], every)
+        outcomes.append((position, Outcome(order, receipt)))
+        wrote = True
+    if wrote:
+        writes.write(session.conn)
+    session.conn.execute("COMMIT")
+    return outcomes
+
+
+def _earlier(order: Order, before: Sequence[Any]) -> Receipt:
+    """The first receipt for the same request; for another input under its id, a refusal."""
+    chain_id, seq, step, subject_id, state, version, at, hash, fingerprint = before
+    if fingerprint != fingerprint_of(order):
+        raise Refused([refuse("request_reused")])
+    return Receipt(
+        order.request_id, step, subject_id, chain_id, seq, state, version, at, hash.hex(), repeated=True
+    )
+
+
+__all__ = ["SYSTEM", "Actor", "Order", "Outcome", "Receipt", "Step", "perform", "perform_many", "step_of"]

@@ -1,0 +1,92 @@
+"""``available``: what an actor could do with a subject now, and why not where not. Nothing is changed.
+
+The same rows, guards and permissions as ``perform`` uses, so that a button and its refusal cannot differ.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+from milepost.actions import PROJECT_FACTS, Actor
+from milepost.cases import load_cases, needs_of
+from milepost.db import Session
+from milepost.decisions import PARENT, permitted, state_objection
+from states.case import Case
+from states.guards import objections
+from states.machines import Compiled, static_machines
+from states.refusals import Refusal
+from states.step import Step
+
+
+@dataclass(frozen=True, slots=True)
+class Available:
+    """A step the actor's roles know at this subject: allowed, or every reason why not.
+
+    ``subject_id`` is what ``perform`` is to be given: the subject, or the parent of what would be created.
+    """
+
+    step: Step
+    subject_id: UUID
+    version: int
+    refusals: tuple[Refusal, ...]
+
+    @property
+    def allowed(self) -> bool:
+        """True when nothing objects but what is still to be typed."""
+        return not self.refusals
+
+    @property
+    def creates(self) -> bool:
+        """True when the step makes something new under the subject."""
+        return not self.step.source
+
+    def input_schema(self) -> dict[str, Any]:
+        """The JSON schema of what the step asks for; forms and the API render from it."""
+        return self.step.input.model_json_schema()
+
+
+def available(session: Session, actor: Actor, noun: str, subject_id: UUID) -> list[Available]:
+    """The steps from the subject's state that the actor's roles know, then those that create its parts.
+
+    An empty list also for what does not exist: to those without a role there is no difference.
+    """
+    facts = _facts_of(noun)
+    cache: dict[UUID, Compiled] = {}
+    cases = load_cases(session.conn, session.clock, noun, [subject_id], actor.id, facts, cache)
+    if subject_id not in cases:
+        return []
+    case = cases[subject_id]
+    compiled = next(iter(cache.values()))
+    found = [
+        _asked(replace(case), step, compiled, actor)
+        for step in compiled.machines[noun].steps_from(case.state)
+    ]
+    for child, over in PARENT.items():
+        if over == noun:
+            born = replace(case, noun=child, subject=None, facts={**case.facts, "parent_id": subject_id})
+            found += [_asked(born, step, compiled, actor) for step in compiled.machines[child].steps_from("")]
+    return [entry for entry in found if entry is not None]
+
+
+def _facts_of(noun: str) -> frozenset[str]:
+    if noun == "project":
+        return (PROJECT_FACTS - {"audience"}) | {"rounds"}
+    return (needs_of(static_machines()[noun].steps.values()) - {"audience"}) | {"round_tasks"}
+
+
+def _asked(case: Case, step: Step, compiled: Compiled, actor: Actor) -> Available | None:
+    role = permitted(case, step, compiled.machines[case.noun])
+    if isinstance(role, Refusal) or role == "system":
+        return None
+    case.role, case.input = role, None
+    refusals: list[Refusal] = []
+    wrong_state = state_objection(case, step)
+    if wrong_state is not None:
+        refusals.append(wrong_state)
+    else:
+        refusals = [refusal for guard in step.guards for refusal in objections(guard, case)]
+    version = 0 if case.subject is None else case.version
+    subject_id = case.facts["parent_id"] if case.subject is None else case.subject_id
+    return Available(step, subject_id, version, tuple(dict.fromkeys(refusals)))

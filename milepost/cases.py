@@ -1,0 +1,264 @@
+"""Loads what guards need: one query for the rows of a subject, and one sub-select a fact that was asked for.
+
+Read under the lock of the chain (``milepost.actions``), so that nothing here can change before the commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+import psycopg
+
+from milepost.calendar import add_working_days
+from milepost.clock import Clock
+from milepost.programmes import load_published
+from schema.nouns import NOUNS
+from schema.tables import metadata
+from states.case import SYSTEM_ID, Case
+from states.gates import shut_gates
+from states.guards import GUARDS
+from states.machines import Compiled
+from states.step import Step
+
+# A fact by name: SQL that reads it for the subject ``s`` of the project ``p``; lists come as JSON.
+_JSON = "(SELECT coalesce(jsonb_agg(to_jsonb(x)), '[]'::jsonb) FROM ({}) x)"
+FACTS: dict[str, str] = {
+    "milestones": _JSON.format("SELECT id, number, state FROM milestone WHERE project_id = p.id"),
+    "payments": _JSON.format(
+        "SELECT y.id, t.number, y.state FROM payment y JOIN tranche t ON t.id = y.tranche_id WHERE y.project_id = p.id"
+    ),
+    "tranches": _JSON.format(
+        "SELECT id, number, paid_minor, spent_minor, currency FROM tranche WHERE project_id = p.id"
+    ),
+    "payees": _JSON.format("SELECT id, state FROM payee WHERE project_id = p.id"),
+    "rounds": _JSON.format("SELECT id, stage, state FROM round WHERE project_id = p.id"),
+    "holds": _JSON.format(
+        "SELECT id, reason FROM hold WHERE project_id = p.id AND kind = 'hold' AND lifted_at IS NULL"
+    ),
+    "integrity_holds": _JSON.format(
+        "SELECT id, reason FROM hold WHERE project_id = p.id AND kind = 'integrity' AND lifted_at IS NULL"
+    ),
+    "duties": _JSON.format("SELECT duty, person_id FROM duty WHERE payment_id = s.id"),
+    "deadline_due": (
+        "(SELECT min(due_on)::text FROM deadline WHERE subject_id = s.id AND closed_seq IS NULL AND act IS NOT NULL)"
+    ),
+    "call_state": "(SELECT c.state FROM call c WHERE c.id = p.call_id)",
+    "audience": _JSON.format(
+        "SELECT g.person_id, g.role FROM role_grant g JOIN person n ON n.id = g.person_id AND n.active "
+        "WHERE g.revoked_at IS NULL AND (g.project_id = p.id OR starts_with(p.office_path, g.office_path))"
+    ),
+}
+# A round's tasks, whether the subject is the round or one of its tasks.
+_ROUND_OF = {"round": "s.id", "task": "s.round_id"}
+# Rows that stand beside the subject, read by primary key; gates and postings use them.
+_PAYMENT_JOINS = """
+  JOIN tranche t ON t.id = s.tranche_id
+  LEFT JOIN milestone m ON m.id = s.milestone_id
+  LEFT JOIN payee y ON y.id = p.payee_id
+  LEFT JOIN tranche b ON b.id = t.previous_id
+  LEFT JOIN appropriation a ON a.programme_code = p.programme_code AND a.fiscal_year = %(year)s
+    AND a.currency = s.currency AND a.state = 'voted'
+  LEFT JOIN account ac ON ac.kind = 'appropriation' AND ac.owner_id = a.id"""
+_PAYMENT_COLUMNS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
+    ("tranche", (("t.id", "id"), ("t.code", "code"), ("t.number", "number"), ("t.paid_minor", "paid_minor"))),
+    ("milestone", (("m.id", "id"), ("m.state", "state"))),
+    ("payee", (("y.id", "id"), ("y.entered_by", "entered_by"))),
+    (
+        "previous",
+        (
+            ("b.amount_minor", "amount_minor"),
+            ("b.paid_minor", "paid_minor"),
+            ("b.spent_minor", "spent_minor"),
+        ),
+    ),
+    (
+        "funds",
+        (
+            ("a.id", "id"),
+            ("ac.credits_posted - ac.debits_posted - ac.debits_pending", "left_minor"),
+        ),
+    ),
+)
+_PROJECT_SKIP = frozenset({"plan", "title", "unit_name", "leader_name", "checklist"})
+_ROLES = """ARRAY(SELECT DISTINCT g.role FROM role_grant g WHERE g.person_id = %(actor)s AND g.revoked_at IS NULL
+  AND (g.project_id = p.id OR starts_with(p.office_path, g.office_path)))"""
+_ANY_ROLES = """ARRAY(SELECT DISTINCT g.role FROM role_grant g WHERE g.person_id = %(actor)s
+  AND g.revoked_at IS NULL AND g.office_path IS NOT NULL)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How to read cases of a noun: the SQL and where each part of the row lies."""
+
+    sql: str
+    parts: tuple[tuple[str, tuple[str, ...], int], ...]
+    facts: tuple[str, ...]
+
+
+def needs_of(steps: Iterable[Step]) -> frozenset[str]:
+    """The facts that some steps read, through their guards, effects and messages."""
+    needs = set[str]()
+    for step in steps:
+        needs.update(step.needs)
+        for guard in step.guards:
+            needs.update(GUARDS[guard].needs)
+        if step.notify:
+            needs.add("audience")
+        if step.duty:
+            needs.add("duties")
+    return frozenset(needs)
+
+
+def _columns(table: str, skip: frozenset[str] = frozenset()) -> tuple[str, ...]:
+    return tuple(c.name for c in metadata.tables[table].columns if c.name not in skip)
+
+
+@lru_cache(maxsize=512)
+def plan_for(noun: str, facts: frozenset[str], where: str) -> Plan:
+    """The query for a noun's cases with some facts; ``where`` selects rows of ``s``."""
+    select: list[str] = []
+    parts: list[tuple[str, tuple[str, ...], int]] = []
+
+    def take(name: str, columns: Sequence[tuple[str, str]]) -> None:
+        parts.append((name, tuple(alias for _, alias in columns), len(select)))
+        select.extend(expression for expression, _ in columns)
+
+    take("subject", [(f's."{c}"', c) for c in _columns(noun)])
+    of_project = NOUNS[noun].of_project
+    if of_project and noun != "project":
+        take("project", [(f'p."{c}"', c) for c in _columns("project", _PROJECT_SKIP)])
+    if noun == "payment":
+        for name, columns in _PAYMENT_COLUMNS:
+            take(name, columns)
+    select.append(_ROLES if of_project else _ANY_ROLES)
+    for fact in sorted(facts):
+        if fact in FACTS:
+            select.append(FACTS[fact])
+        elif fact == "round_tasks":
+            of = _ROUND_OF.get(noun, "NULL")
+            select.append(
+                _JSON.format(
+                    f"SELECT id, expert_id, state, scores, score_milli FROM task WHERE round_id = {of}"
+                )
+            )
+        elif fact == "round_state":
+            select.append(f"(SELECT state FROM round WHERE id = {_ROUND_OF.get(noun, 'NULL')})")
+        else:
+            select.append("NULL")
+    joins = {
+        "project": "JOIN project p ON p.id = s.id",
+        "payment": f"JOIN project p ON p.id = s.project_id{_PAYMENT_JOINS}",
+    }
+    join = joins.get(noun, "JOIN project p ON p.id = s.project_id") if of_project else ""
+    sql = f'SELECT {", ".join(select)} FROM "{noun}" s {join} WHERE {where}'
+    return Plan(sql, tuple(parts), tuple(sorted(facts)))
+
+
+def programme_of(conn: psycopg.Connection[Any], cache: dict[UUID, Compiled], id: UUID) -> Compiled:
+    """The compiled programme of a version; every subject's programme is published."""
+    if id not in cache:
+        compiled = load_published(conn, id)
+        assert compiled is not None, f"programme version {id} is not published"
+        cache[id] = compiled
+    return cache[id]
+
+
+def build_case(
+    row: Sequence[Any],
+    plan: Plan,
+    noun: str,
+    compiled: Compiled,
+    actor_id: UUID,
+    clock: Clock,
+    today: date,
+) -> Case:
+    """Cut a row of the plan's query into the parts of a case."""
+    cut: dict[str, dict[str, Any]] = {
+        name: dict(zip(names, row[start : start + len(names)], strict=True))
+        for name, names, start in plan.parts
+    }
+    subject = cut.pop("subject")
+    project = subject if noun == "project" else cut.pop("project", None)
+    at = plan.parts[-1][2] + len(plan.parts[-1][1])
+    roles = frozenset(row[at])
+    facts: dict[str, Any] = {**cut, **dict(zip(plan.facts, row[at + 1 :], strict=True))}
+    facts["chain_id"] = subject[NOUNS[noun].chain]
+    return Case(
+        noun=noun,
+        subject_id=subject["id"],
+        subject=subject,
+        project=project,
+        programme=compiled.programme,
+        actor_id=actor_id,
+        roles=roles | {"system"} if actor_id == SYSTEM_ID else roles,
+        now=clock.now(),
+        today=today,
+        facts=facts,
+    )
+
+
+def load_cases(
+    conn: psycopg.Connection[Any],
+    clock: Clock,
+    noun: str,
+    ids: Sequence[UUID],
+    actor_id: UUID,
+    facts: frozenset[str],
+    cache: dict[UUID, Compiled],
+) -> dict[UUID, Case]:
+    """The cases of some subjects of one noun, by id; ids that do not exist are left out."""
+    many = len(ids) > 1
+    plan = plan_for(noun, facts, "s.id = ANY(%(id)s)" if many else "s.id = %(id)s")
+    today = clock.today()
+    params = {"id": list(ids) if many else ids[0], "actor": actor_id, "year": today.year}
+    rows = conn.execute(plan.sql, params).fetchall()
+    cases: dict[UUID, Case] = {}
+    programme_column = _programme_position(plan)
+    for row in rows:
+        compiled = programme_of(conn, cache, row[programme_column])
+        case = build_case(row, plan, noun, compiled, actor_id, clock, today)
+        cases[case.subject_id] = case
+    return cases
+
+
+@lru_cache(maxsize=512)
+def _programme_position(plan: Plan) -> int:
+    for _, names, start in plan.parts:
+        if "programme_id" in names:
+            return start + names.index("programme_id")
+    raise AssertionError("a case belongs to a programme version")
+
+
+def notice_window(case: Case) -> dict[str, date]:
+    """The window of a notice: from its first day, whole working days that include it (公示期)."""
+    given = getattr(case.input, "opens_on", None)
+    opens = given or add_working_days(case.today, 1, source=case.programme.calendar).due
+    last = add_working_days(
+        opens - timedelta(days=1), case.programme.notice_working_days, source=case.programme.calendar
+    )
+    return {"opens_on": opens, "closes_on": last.due}
+
+
+def person_roles(
+    conn: psycopg.Connection[Any], person_id: UUID, project_id: UUID | None, office_path: str
+) -> list[str]:
+    """The roles a person has for a project, or for an office where there is no project yet."""
+    rows = conn.execute(
+        "SELECT DISTINCT role FROM role_grant WHERE person_id = %s AND revoked_at IS NULL "
+        "AND (project_id = %s OR starts_with(%s, office_path))",
+        (person_id, project_id, office_path),
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
+def blocked_by(case: Case) -> list[str]:
+    """The codes of the gates that are shut for a payment."""
+    return [refusal.code for refusal in shut_gates(case)]
+
+
+__all__ = ["FACTS", "blocked_by", "load_cases", "needs_of", "notice_window", "person_roles", "plan_for"]

@@ -1,0 +1,263 @@
+"""Decides one order over one case: who, which guards, which input, which state, and what it leaves behind."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from pydantic import ValidationError
+from pydantic_core import to_jsonable_python
+
+from milepost.cases import load_cases, needs_of, notice_window, person_roles, programme_of
+from milepost.db import Session
+from milepost.programmes import load_published
+from states.case import Case, Change, chain_of_programme
+from states.guards import objections
+from states.machines import Compiled
+from states.postings import POSTINGS, Posting
+from states.refusals import Refusal, Refused, refuse
+from states.step import NounMachine, Step
+
+# What the subject of a step that creates something is: the thing it is created for.
+PARENT: dict[str, str | None] = {
+    "project": None,
+    "call": None,
+    "appropriation": None,
+    "milestone": "project",
+    "payment": "project",
+    "payee": "project",
+    "round": "project",
+    "notice": "project",
+    "task": "round",
+    "objection": "notice",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One call of ``perform`` as it was asked for."""
+
+    step: str
+    subject_id: UUID | None
+    input: Mapping[str, Any]
+    request_id: str
+    expected_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a step did: its event's place in the chain, the state it led to. The same for a repetition."""
+
+    request_id: str
+    step: str
+    subject_id: UUID
+    chain_id: UUID
+    seq: int
+    state: str
+    version: int
+    at: datetime
+    hash: str
+    repeated: bool = False
+
+
+@dataclass(slots=True)
+class Decision:
+    """A step that may be taken, and everything it will leave behind."""
+
+    order: Order
+    case: Case
+    step: Step
+    machine: NounMachine
+    compiled: Compiled
+    to_state: str
+    change: Change
+    postings: list[Posting] = field(default_factory=list)
+    cause: Decision | None = None
+
+
+def fingerprint_of(order: Order) -> bytes:
+    """What makes a request the same request: step, subject and input."""
+    subject = str(order.subject_id) if order.subject_id else None
+    given = {"step": order.step, "subject": subject, "input": to_jsonable_python(dict(order.input))}
+    return hashlib.sha256(json.dumps(given, sort_keys=True, ensure_ascii=False).encode()).digest()
+
+
+def step_of(compiled: Compiled, name: str) -> Step:
+    """The row of a step in a programme, or a refusal that lists what there is."""
+    step = compiled.step(name)
+    if step is None:
+        machine = compiled.machines.get(name.partition(".")[0])
+        known = machine.steps if machine else compiled.machines
+        raise Refused([refuse("unknown_step", step=name, known=", ".join(sorted(known)))])
+    return step
+
+
+def parse_input(step: Step, given: Mapping[str, Any]) -> Any:
+    """The input as the step's model reads it, or a refusal that names each field that is wrong."""
+    try:
+        return step.input.model_validate(given)
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(str(part) for part in e['loc']) or step.name}: {e['msg']}" for e in error.errors()
+        )
+        raise Refused([refuse("input_invalid", problems=problems)]) from None
+
+
+def birth_case(
+    session: Session,
+    actor_id: UUID,
+    order: Order,
+    noun: str,
+    cache: dict[UUID, Compiled],
+    *,
+    parent: Case | None = None,
+    id: UUID | None = None,
+) -> Case:
+    """The case of a subject that does not exist yet, from its parent; from the input's programme at the root."""
+    if PARENT[noun] is None:
+        case = _root_case(session, actor_id, order, cache)
+    else:
+        loaded = parent or _parent_case(session, actor_id, order, noun, cache)
+        parent_id = loaded.subject_id
+        case = replace(loaded, subject=None, facts={**loaded.facts, "parent_id": parent_id})
+    case.noun = noun
+    case.actor_id = actor_id
+    case.request_id = order.request_id
+    if parent is not None:
+        case.roles = frozenset({"system"})
+    case.subject_id = id or case.new_id("subject")
+    return case
+
+
+def _parent_case(
+    session: Session, actor_id: UUID, order: Order, noun: str, cache: dict[UUID, Compiled]
+) -> Case:
+    over = PARENT[noun]
+    assert over is not None
+    if order.subject_id is None:
+        raise Refused([refuse("not_found")])
+    facts = frozenset({"rounds", "audience"}) if over == "project" else frozenset({"round_tasks", "audience"})
+    cases = load_cases(session.conn, session.clock, over, [order.subject_id], actor_id, facts, cache)
+    if order.subject_id not in cases:
+        raise Refused([refuse("not_found")])
+    return cases[order.subject_id]
+
+
+def _root_case(session: Session, actor_id: UUID, order: Order, cache: dict[UUID, Compiled]) -> Case:
+    try:
+        programme_id = UUID(str(order.input.get("programme_id")))
+    except ValueError:
+        raise Refused([refuse("programme_unknown")]) from None
+    compiled = load_published(session.conn, programme_id)
+    if compiled is None:
+        raise Refused([refuse("programme_unknown")])
+    cache[programme_id] = compiled
+    office = str(order.input.get("office_path") or "/")
+    roles = person_roles(session.conn, actor_id, None, office)
+    chain = chain_of_programme(compiled.programme.code)
+    return Case(
+        noun="",
+        subject_id=chain,
+        subject=None,
+        project=None,
+        programme=compiled.programme,
+        actor_id=actor_id,
+        roles=frozenset(roles),
+        now=session.clock.now(),
+        today=session.clock.today(),
+        facts={"chain_id": chain, "machine": compiled.machines["project"].id, "audience": []},
+    )
+
+
+def permitted(case: Case, step: Step, machine: NounMachine) -> str | Refusal:
+    """The role under which the actor takes the step, or why not. Who has no role here sees nothing here."""
+    roles = machine.roles_of(step.name)
+    mine = [role for role in roles if role in case.roles]
+    if mine:
+        return mine[0]
+    if not case.roles:
+        return refuse("not_found")
+    return refuse("not_permitted", step=step.name, roles=", ".join(roles) or "-")
+
+
+def state_objection(case: Case, step: Step) -> Refusal | None:
+    """Whether the step starts where the subject stands."""
+    if case.state in step.source or (not step.source and case.subject is None):
+        return None
+    return refuse(
+        "wrong_state", state=case.state or "-", step=step.name, sources=", ".join(step.source) or "-"
+    )
+
+
+def _late_facts(conn: psycopg.Connection[Any], case: Case, step: Step) -> None:
+    """Facts that depend on the input: the roles of a person who is named, the window of a notice."""
+    needs = needs_of([step])
+    facts = dict(case.facts)
+    if "assignee_roles" in needs:
+        person = getattr(case.input, "evaluator_id", None) or getattr(case.input, "expert_id", None)
+        project = case.of
+        facts["assignee_roles"] = (
+            person_roles(conn, person, project["id"], project["office_path"]) if person else []
+        )
+    if "notice_window" in needs:
+        facts["notice_window"] = notice_window(case)
+    case.facts = facts
+
+
+def decide(
+    conn: psycopg.Connection[Any],
+    case: Case,
+    order: Order,
+    cache: dict[UUID, Compiled],
+    *,
+    fresh: bool,
+    cause: Decision | None = None,
+) -> Decision:
+    """Everything that objects is collected; with nothing objecting, the machine fires."""
+    compiled = _compiled_of(conn, case, cache)
+    step = step_of(compiled, order.step)
+    machine = compiled.machines[case.noun]
+    case.request_id = order.request_id
+    role = permitted(case, step, machine)
+    if isinstance(role, Refusal):
+        raise Refused([role])
+    refusals: list[Refusal] = []
+    if order.expected_version is not None and order.expected_version != case.version:
+        refusals.append(refuse("stale_page", seen=order.expected_version, now=case.version))
+    wrong_state = state_objection(case, step)
+    if wrong_state is not None:
+        refusals.append(wrong_state)
+    try:
+        case.input = parse_input(step, order.input)
+    except Refused as refused:
+        refusals.extend(refused.refusals)
+        raise Refused(refusals) from None
+    if step.fresh and not fresh:
+        refusals.append(refuse("fresh_login_needed"))
+    case.role = role
+    if wrong_state is not None:
+        raise Refused(refusals)
+    _late_facts(conn, case, step)
+    found = {guard: objections(guard, case) for guard in step.guards}
+    refusals.extend(refusal for objected in found.values() for refusal in objected)
+    if refusals:
+        raise Refused(list(dict.fromkeys(refusals)))
+    to_state = machine.fire(
+        step, case.state, {guard: not objected for guard, objected in found.items()}, case
+    )
+    change = step.effect(case) if step.effect else Change()
+    postings = POSTINGS[step.name](case) if step.name in POSTINGS else []
+    return Decision(order, case, step, machine, compiled, to_state, change, postings, cause)
+
+
+def _compiled_of(conn: psycopg.Connection[Any], case: Case, cache: dict[UUID, Compiled]) -> Compiled:
+    for compiled in cache.values():
+        if compiled.programme is case.programme:
+            return compiled
+    return programme_of(conn, cache, case.of["programme_id"])

@@ -1,0 +1,128 @@
+"""Published programme versions, compiled once per process; publishing registers their machines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any
+from uuid import UUID, uuid5
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from config.programme_files import LoadedProgramme, load_programme
+from milepost.clock import Clock
+from milepost.evidence.chain import genesis
+from states.case import NAMESPACE, SYSTEM_ID, chain_of_programme
+from states.machines import Compiled, compile_programme
+from states.step import NounMachine
+
+_lock = Lock()
+_compiled: dict[str, Compiled] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A programme version as the database holds it."""
+
+    id: UUID
+    chain_id: UUID
+    compiled: Compiled
+
+
+def programme_id(code: str, version: int) -> UUID:
+    """The id of a programme version, which follows from its name."""
+    return uuid5(NAMESPACE, f"programme:{code}:{version}")
+
+
+def compiled_from(source: str, digest: str) -> Compiled:
+    """Compile a programme's text once per process."""
+    with _lock:
+        if digest not in _compiled:
+            _compiled[digest] = compile_programme(load_programme(source, name=digest[:12]).programme)
+        return _compiled[digest]
+
+
+def register_machine(conn: psycopg.Connection[Any], machine: NounMachine) -> None:
+    """Write the machine's allowed steps and seal it. A machine that is there already stays as it is."""
+    with conn.transaction():
+        made = conn.execute(
+            "INSERT INTO machine (id, noun, sealed) VALUES (%s, %s, false) ON CONFLICT DO NOTHING",
+            (machine.id, machine.noun),
+        )
+        if not made.rowcount:
+            return
+        with conn.cursor() as cursor:
+            cursor.executemany(
+                "INSERT INTO allowed_step (machine, step, from_state, to_state, role) VALUES (%s, %s, %s, %s, %s)",
+                [(machine.id, *row) for row in machine.allowed()],
+            )
+        conn.execute("UPDATE machine SET sealed = true WHERE id = %s", (machine.id,))
+
+
+def ensure_system(conn: psycopg.Connection[Any]) -> None:
+    """The person the flows act as: without a password, so that nobody logs in as it."""
+    conn.execute(
+        "INSERT INTO person (id, login, name, email, locale, active) "
+        "VALUES (%s, 'system', '系统 · System', '', 'zh', true) ON CONFLICT DO NOTHING",
+        (SYSTEM_ID,),
+    )
+
+
+def open_chain(conn: psycopg.Connection[Any], chain_id: UUID, kind: str) -> None:
+    """A chain at its genesis; one that is there already stays."""
+    conn.execute(
+        "INSERT INTO chain (id, kind, seq, head) VALUES (%s, %s, 0, %s) ON CONFLICT DO NOTHING",
+        (chain_id, kind, genesis(chain_id)),
+    )
+
+
+def publish(conn: psycopg.Connection[Any], loaded: LoadedProgramme, clock: Clock) -> Published:
+    """Store a programme version and its machines; the same text again changes nothing.
+
+    A version once published never changes: another text under its number raises ``VersionTaken``.
+    """
+    programme = loaded.programme
+    compiled = compiled_from(loaded.source_text, loaded.digest)
+    ensure_system(conn)
+    for machine in compiled.machines.values():
+        register_machine(conn, machine)
+    chain = chain_of_programme(programme.code)
+    id = programme_id(programme.code, programme.version)
+    with conn.transaction():
+        open_chain(conn, chain, "programme")
+        conn.execute(
+            "INSERT INTO programme_version (id, code, version, chain_id, source, digest, title, published_at) "
+            "VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+            (
+                id,
+                programme.code,
+                programme.version,
+                chain,
+                loaded.source_text,
+                loaded.digest,
+                Jsonb(programme.title.model_dump()),
+                clock.now(),
+            ),
+        )
+        row = conn.execute("SELECT digest FROM programme_version WHERE id = %s", (id,)).fetchone()
+    if row is None or row[0] != loaded.digest:
+        raise VersionTaken(programme.code, programme.version)
+    return Published(id, chain, compiled)
+
+
+class VersionTaken(ValueError):
+    """A published version has another text."""
+
+    def __init__(self, code: str, version: int) -> None:
+        self.code, self.version = code, version
+        super().__init__(
+            f"{code} version {version} is published with another text; give the changed file the next version "
+            f"· {code} 第 {version} 版已发布且内容不同；请把修改后的文件改为下一版本号"
+        )
+
+
+def load_published(conn: psycopg.Connection[Any], id: UUID) -> Compiled | None:
+    """The compiled programme of a version, or None where there is none such."""
+    row = conn.execute("SELECT source, digest FROM programme_version WHERE id = %s", (id,)).fetchone()
+    return compiled_from(row[0], row[1]) if row else None

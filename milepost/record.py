@@ -1,0 +1,256 @@
+"""Puts decisions on record: the event with its hash, the rows, the transfers, the deadlines, the messages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+from uuid import UUID, uuid5
+
+from pydantic_core import to_jsonable_python
+
+from config.programmes import Deadline
+from milepost.calendar import deadline as count_deadline
+from milepost.db import Session
+from milepost.decisions import Decision, Receipt, fingerprint_of
+from milepost.evidence.chain import canonical, event_hash, genesis
+from milepost.writes import WriteSet
+from states.case import NAMESPACE
+
+MAIL_DOMAIN = "milepost.invalid"
+# Roles that mean the one person named in the subject's row, not all who hold the role.
+_NAMED = {"expert": "expert_id", "evaluator": "evaluator_id"}
+
+
+@dataclass(slots=True)
+class Head:
+    """The end of a chain while a transaction adds to it."""
+
+    chain_id: UUID
+    seq: int
+    hash: bytes
+
+    @classmethod
+    def new(cls, chain_id: UUID) -> Head:
+        """A chain that has no event yet."""
+        return cls(chain_id, 0, genesis(chain_id))
+
+    def open(self, writes: WriteSet) -> None:
+        """Write the chain itself, at its genesis."""
+        writes.insert("chain", {"id": self.chain_id, "kind": "project", "seq": 0, "head": self.hash})
+
+
+def record(session: Session, writes: WriteSet, head: Head, decisions: list[Decision]) -> Receipt:
+    """Add the decisions of one order to its chain; the receipt is the first one's."""
+    receipts = [_record_one(session, writes, head, decision) for decision in decisions]
+    return receipts[0]
+
+
+def _record_one(session: Session, writes: WriteSet, head: Head, decision: Decision) -> Receipt:
+    case, step, order = decision.case, decision.step, decision.order
+    version, seq = case.version + 1, head.seq + 1
+    body = canonical(_body(head.chain_id, seq, version, decision))
+    hash = event_hash(head.hash, body)
+    writes.insert(
+        "event",
+        {
+            "chain_id": head.chain_id,
+            "seq": seq,
+            "noun": case.noun,
+            "subject_id": case.subject_id,
+            "subject_seq": version,
+            "machine": decision.machine.id,
+            "step": step.name,
+            "from_state": case.state,
+            "to_state": decision.to_state,
+            "role": case.role,
+            "actor_id": case.actor_id,
+            "request_id": order.request_id,
+            "fingerprint": fingerprint_of(order),
+            "at": case.now,
+            "body": body,
+            "prev_hash": head.hash,
+            "hash": hash,
+        },
+    )
+    head.seq, head.hash = seq, hash
+    _rows(writes, decision, version)
+    _transfers(writes, head, decision)
+    _deadlines(writes, head, decision)
+    _messages(writes, head, decision)
+    id, chain = case.subject_id, head.chain_id
+    return Receipt(
+        order.request_id, step.name, id, chain, seq, decision.to_state, version, case.now, hash.hex()
+    )
+
+
+def _body(chain_id: UUID, seq: int, version: int, decision: Decision) -> dict[str, Any]:
+    """What the event says, for people and for proof. Format 1."""
+    case, step = decision.case, decision.step
+    given = to_jsonable_python(case.input) if case.input is not None else {}
+    return {
+        "format": 1,
+        "chain": str(chain_id),
+        "seq": seq,
+        "noun": case.noun,
+        "subject": str(case.subject_id),
+        "version": version,
+        "step": step.name,
+        "machine": decision.machine.id,
+        "from": case.state,
+        "to": decision.to_state,
+        "role": case.role,
+        "actor": str(case.actor_id),
+        "request": decision.order.request_id,
+        "cause": decision.cause.order.request_id if decision.cause else None,
+        "at": case.now.isoformat(),
+        "programme": f"{case.programme.code}:{case.programme.version}",
+        "input": given,
+        "transfers": [
+            {
+                "id": str(p.id),
+                "kind": p.kind,
+                "debit": str(p.debit_id),
+                "credit": str(p.credit_id),
+                "amount_minor": p.amount_minor,
+                "currency": p.currency,
+            }
+            for p in decision.postings
+        ],
+        "documents": [{"sha256": digest} for digest in given.get("documents", ())],
+    }
+
+
+def _rows(writes: WriteSet, decision: Decision, version: int) -> None:
+    case, change = decision.case, decision.change
+    columns = {**change.set, "state": decision.to_state, "version": version}
+    if case.subject is None:
+        writes.insert(case.noun, {"id": case.subject_id, **columns})
+    else:
+        writes.update(case.noun, case.subject_id, columns)
+    if change.project:
+        writes.update("project", case.of["id"], change.project)
+    for table, row in change.insert:
+        writes.insert(table, row)
+    for table, id, columns in change.update:
+        writes.update(table, UUID(str(id)), columns)
+    if decision.step.duty:
+        duty = {"payment_id": case.subject_id, "duty": decision.step.duty, "person_id": case.actor_id}
+        writes.insert("duty", duty)
+
+
+def _transfers(writes: WriteSet, head: Head, decision: Decision) -> None:
+    payment = decision.case.subject_id if decision.case.noun == "payment" else None
+    for p in decision.postings:
+        writes.insert(
+            "transfer",
+            {
+                "id": p.id,
+                "chain_id": head.chain_id,
+                "event_seq": head.seq,
+                "debit_id": p.debit_id,
+                "credit_id": p.credit_id,
+                "amount_minor": p.amount_minor,
+                "currency": p.currency,
+                "kind": p.kind,
+                "pending_id": p.pending_id,
+                "reverses_id": p.reverses_id,
+                "payment_id": payment,
+            },
+        )
+
+
+def _deadlines(writes: WriteSet, head: Head, decision: Decision) -> None:
+    """Whoever waited for the old state waits no longer; the new state's deadlines begin."""
+    case, to_state = decision.case, decision.to_state
+    if case.subject is not None and case.state == to_state:
+        return
+    if case.subject is not None and decision.compiled.deadlines.get(f"{case.noun}.{case.state}"):
+        writes.close_deadlines(case.subject_id, head.seq)
+    for rule in decision.compiled.deadlines.get(f"{case.noun}.{to_state}", ()):
+        due = _due(rule, decision)
+        if due is None:
+            continue
+        writes.insert(
+            "deadline",
+            {
+                "id": uuid5(NAMESPACE, f"deadline:{case.subject_id}:{rule.name}:{head.seq}"),
+                "chain_id": head.chain_id,
+                "noun": case.noun,
+                "subject_id": case.subject_id,
+                "name": rule.name,
+                "due_on": due[0],
+                "provisional": due[1],
+                "who": list(rule.who),
+                "act": rule.act,
+                "opened_seq": head.seq,
+            },
+        )
+
+
+def _due(rule: Deadline, decision: Decision) -> tuple[date, bool] | None:
+    case = decision.case
+    if rule.from_field is None:
+        start = case.today
+    else:
+        found = decision.change.set.get(rule.from_field, (case.subject or {}).get(rule.from_field))
+        if found is None:
+            return None
+        start = found
+        if rule.act == "call.open":
+            # A call opens on the morning of its first day: the waiting ends with the day before.
+            start = start - timedelta(days=1)
+    if rule.length == 0:
+        return start, False
+    counted = count_deadline(start, rule.length, rule.unit, source=case.programme.calendar)
+    return counted.due, counted.provisional
+
+
+def _messages(writes: WriteSet, head: Head, decision: Decision) -> None:
+    case = decision.case
+    sent = set[str]()
+    for notify in decision.step.notify:
+        for recipient in _recipients(decision, notify.to):
+            if recipient in sent:
+                continue
+            sent.add(recipient)
+            source = f"event:{head.chain_id}:{head.seq}"
+            id = uuid5(NAMESPACE, f"message:{source}:{recipient}")
+            writes.insert(
+                "message",
+                {
+                    "id": id,
+                    "source": source,
+                    "chain_id": head.chain_id,
+                    "event_seq": head.seq,
+                    "recipient_id": UUID(recipient),
+                    "template": notify.template,
+                    "context": {
+                        "noun": case.noun,
+                        "subject": str(case.subject_id),
+                        "step": decision.step.name,
+                    },
+                    "state": "queued",
+                    "message_id": f"<{id}@{MAIL_DOMAIN}>",
+                    "created_at": case.now,
+                    "next_attempt_at": case.now,
+                },
+            )
+
+
+def _recipients(decision: Decision, roles: tuple[str, ...]) -> list[str]:
+    case = decision.case
+    audience = case.facts.get("audience") or ()
+    people = [
+        entry["person_id"] for entry in audience if entry["role"] in roles and entry["role"] not in _NAMED
+    ]
+    for role in roles:
+        column = _NAMED.get(role)
+        if column is not None:
+            person = decision.change.set.get(column, (case.subject or {}).get(column))
+            if person is not None:
+                people.append(str(person))
+    return people
+
+
+__all__ = ["Head", "record"]

@@ -1,0 +1,143 @@
+"""One statement for all that a step leaves behind: events, states, rows, transfers, messages.
+
+The database checks the whole at the end of the statement, so its parts cannot be seen, or lost, singly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from psycopg.types.json import Jsonb
+from sqlalchemy import BigInteger, Boolean, Date, DateTime, Integer, LargeBinary, Uuid
+from sqlalchemy.dialects.postgresql import JSONB
+
+from schema.tables import metadata
+
+_TYPES = (
+    (BigInteger, "bigint"),
+    (Integer, "integer"),
+    (Boolean, "boolean"),
+    (DateTime, "timestamptz"),
+    (Date, "date"),
+    (LargeBinary, "bytea"),
+    (Uuid, "uuid"),
+    (JSONB, "jsonb"),
+)
+# Accounts may be there already: the treasury serves every year.
+_IF_MISSING = frozenset({"account"})
+_ONE_BY_ONE = 4  # up to here the rows are written out; beyond, they travel as arrays
+
+
+@lru_cache(maxsize=1024)
+def column_type(table: str, column: str) -> str:
+    """PostgreSQL's name for a column's type."""
+    kind = metadata.tables[table].columns[column].type
+    return next((name for type_, name in _TYPES if isinstance(kind, type_)), "text")
+
+
+@lru_cache(maxsize=2048)
+def _insert(table: str, columns: tuple[str, ...], rows: int) -> str:
+    names = ", ".join(f'"{c}"' for c in columns)
+    types = [column_type(table, c) for c in columns]
+    if rows <= _ONE_BY_ONE:
+        one = "(" + ", ".join(f"%s::{t}" for t in types) + ")"
+        source = "VALUES " + ", ".join([one] * rows)
+    else:
+        source = "SELECT * FROM unnest(" + ", ".join(f"%s::{t}[]" for t in types) + ")"
+    tail = " ON CONFLICT DO NOTHING" if table in _IF_MISSING else ""
+    return f'INSERT INTO "{table}" ({names}) {source}{tail}'
+
+
+@lru_cache(maxsize=2048)
+def _update(table: str, columns: tuple[str, ...], rows: int) -> str:
+    types = ["uuid", *(column_type(table, c) for c in columns)]
+    sets = ", ".join(f'"{c}" = u."{c}"' for c in columns)
+    names = ", ".join(f'"{c}"' for c in ("id", *columns))
+    if rows == 1:
+        sets = ", ".join(f'"{c}" = %s::{t}' for c, t in zip(columns, types[1:], strict=True))
+        return f'UPDATE "{table}" SET {sets} WHERE id = %s::uuid'
+    if rows <= _ONE_BY_ONE:
+        one = "(" + ", ".join(f"%s::{t}" for t in types) + ")"
+        source = "(VALUES " + ", ".join([one] * rows) + ")"
+    else:
+        source = "unnest(" + ", ".join(f"%s::{t}[]" for t in types) + ")"
+    return f'UPDATE "{table}" t SET {sets} FROM {source} AS u({names}) WHERE t.id = u.id'
+
+
+_CLOSE_ONE = "UPDATE deadline SET closed_seq = %s WHERE subject_id = %s AND closed_seq IS NULL"
+_CLOSE_MANY = (
+    "UPDATE deadline d SET closed_seq = u.seq FROM unnest(%s::uuid[], %s::bigint[]) AS u(subject_id, seq) "
+    "WHERE d.subject_id = u.subject_id AND d.closed_seq IS NULL"
+)
+
+
+class WriteSet:
+    """Collects rows and changes, then writes them in one statement."""
+
+    def __init__(self) -> None:
+        self._inserts: dict[tuple[str, tuple[str, ...]], list[tuple[Any, ...]]] = {}
+        self._updates: dict[tuple[str, UUID], dict[str, Any]] = {}
+        self._closed: list[tuple[UUID, int]] = []
+
+    def insert(self, table: str, row: dict[str, Any]) -> None:
+        """Add a row."""
+        columns = tuple(row)
+        self._inserts.setdefault((table, columns), []).append(tuple(row.values()))
+
+    def update(self, table: str, id: UUID, columns: dict[str, Any]) -> None:
+        """Change columns of a row; several changes of one row become one."""
+        self._updates.setdefault((table, id), {}).update(columns)
+
+    def close_deadlines(self, subject_id: UUID, seq: int) -> None:
+        """The waiting of a subject ended with the event ``seq``."""
+        self._closed.append((subject_id, seq))
+
+    def _parts(self) -> list[tuple[str, list[Any]]]:
+        parts: list[tuple[str, list[Any]]] = []
+        for (table, columns), rows in self._inserts.items():
+            values = [_prepared(table, columns, row) for row in rows]
+            parts.append((_insert(table, columns, _shape(len(rows))), _flat(values)))
+        groups: dict[tuple[str, tuple[str, ...]], list[list[Any]]] = {}
+        for (table, id), changed in self._updates.items():
+            columns = tuple(changed)
+            prepared = _prepared(table, columns, tuple(changed.values()))
+            groups.setdefault((table, columns), []).append([id, *prepared])
+        for (table, columns), values in groups.items():
+            params = [*values[0][1:], values[0][0]] if len(values) == 1 else _flat(values)
+            parts.append((_update(table, columns, _shape(len(values))), params))
+        if len(self._closed) == 1:
+            parts.append((_CLOSE_ONE, [self._closed[0][1], self._closed[0][0]]))
+        elif self._closed:
+            parts.append((_CLOSE_MANY, [[s for s, _ in self._closed], [q for _, q in self._closed]]))
+        return parts
+
+    def write(self, conn: psycopg.Connection[Any]) -> None:
+        """Write it all, or nothing: one statement."""
+        parts = self._parts()
+        *first, last = parts
+        head = ", ".join(f"w{i} AS ({sql})" for i, (sql, _) in enumerate(first))
+        params = [value for _, values in parts for value in values]
+        conn.execute(f"WITH {head} {last[0]}" if first else last[0], params)
+
+
+def _shape(rows: int) -> int:
+    return rows if rows <= _ONE_BY_ONE else _ONE_BY_ONE + 1
+
+
+def _prepared(table: str, columns: tuple[str, ...], row: Sequence[Any]) -> list[Any]:
+    """JSON columns are handed over as JSON, whatever Python has there."""
+    return [
+        Jsonb(value) if value is not None and column_type(table, column) == "jsonb" else value
+        for column, value in zip(columns, row, strict=True)
+    ]
+
+
+def _flat(rows: list[list[Any]]) -> list[Any]:
+    """Values one after the other for a few rows, a list per column for many."""
+    if len(rows) <= _ONE_BY_ONE:
+        return [value for row in rows for value in row]
+    return [list(column) for column in zip(*rows, strict=True)]

@@ -1,0 +1,378 @@
+"""A small world in which a programme's own steps, guards, gates and effects run on representative facts.
+
+Nothing here repeats a rule. A ``World`` is what can be told apart about one project: its state, the columns
+that rules depend on and that never change back (``TRACKED``), and the states of its parts. For each world a
+``Case`` is built and the very functions that decide in the product are called with it. Three kinds of facts
+are data here:
+
+- ``TRACKED`` columns belong to the world; a step's effect writes them.
+- ``ENVIRONMENT`` facts come and go at people's will (a hold, a payee, the year's money). They are taken to
+  be as a step needs them whenever somebody can make them so, and ``unkind`` turns one of them round.
+- ``IGNORED`` columns are read by nobody who decides about progress or money.
+
+A guard, a gate or an effect that touches anything else raises ``Unread``: no rule escapes the check.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from itertools import product
+from typing import Any, NamedTuple, get_args
+from uuid import UUID, uuid5
+
+from config.programmes import Programme
+from schema import inputs
+from schema.money import CURRENCIES
+from states.case import NAMESPACE, SYSTEM_ID, Case, Change, Follow
+from states.gates import GATES
+from states.guards import GUARDS
+from states.machines import Compiled
+from states.step import SAME, Step
+
+TODAY, PAST, LATER = date(2030, 6, 3), date(2030, 6, 1), date(2031, 6, 2)
+SUM = 10**10
+ID: dict[str, UUID] = {
+    name: uuid5(NAMESPACE, f"abstract:{name}")
+    for name in ("project", "milestone", "payment", "before", "notice", "objection", "payee", "funds")
+}
+NOUN_OF = {"before": "payment"}
+PARTS = ("notice", "objection", "milestone", "payment", "before")
+# A part of these that is over is as good as none: the next one is a new row.
+RENEWABLE = ("notice", "objection")
+
+TRACKED: dict[str, Any] = {
+    "suspended_from": None,
+    "pledged_unit": False,
+    "pledged_leader": False,
+    "grantee_signed_on": None,
+    "agreement_signed_on": None,
+    "acceptance_outcome": None,
+    "rectified": False,
+    "notice_state": None,
+    "notice_closes_on": None,
+    "open_objections": 0,
+}
+IGNORED: dict[str, str] = {
+    "award_minor": "the award is what was asked for; every tranche is a share of it",
+    "checklist": "what was met is kept for the record once the step is taken",
+}
+QUIET: dict[str, str] = {
+    "project.revise": "changes what is asked for, which is representative anyway",
+    "project.place_hold": "environment: holds",
+    "project.lift_hold": "environment: holds",
+    "project.flag_integrity": "environment: integrity flags",
+    "project.clear_integrity": "environment: integrity flags",
+    "project.evidence_contribution": "environment: own contribution",
+    "project.report_spending": "environment: spending of a paid tranche",
+    "project.record_review": "environment: required reviews",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Env:
+    """A fact that people can bring about by taking the steps ``by``; ``bad`` while they have not."""
+
+    good: Callable[[Programme, str], Any]
+    bad: Any
+    by: tuple[str, ...]
+
+
+ENVIRONMENT: dict[str, Env] = {
+    "holds": Env(lambda programme, state: 0, 1, ("project.lift_hold",)),
+    "integrity_flags": Env(lambda programme, state: 0, 1, ("project.clear_integrity",)),
+    "payee_id": Env(lambda programme, state: ID["payee"], None, ("payee.enter", "payee.verify")),
+    "own_contribution_minor": Env(lambda programme, state: SUM**2, 0, ("project.evidence_contribution",)),
+    "reviews_done": Env(
+        lambda programme, state: list(programme.gate_settings.required_reviews), [], ("project.record_review",)
+    ),
+    "review_outcomes": Env(lambda programme, state: {state: True}, {}, ("round.open", "round.decide")),
+    "funds": Env(lambda programme, state: ID["funds"], None, ("appropriation.vote",)),
+    "spent": Env(lambda programme, state: SUM, 0, ("project.report_spending",)),
+    "attested": Env(lambda programme, state: "settled", None, ("payment.attest",)),
+}
+
+# What people type, where it makes a difference; every other input is filled in as it may be.
+INPUTS: dict[type[inputs.StepInput], tuple[dict[str, Any], ...]] = {
+    inputs.Reason: ({"reason": "-"},),
+    inputs.Void: ({"reason": "-", "again": True}, {"reason": "-", "again": False}),
+    inputs.BankAnswer: ({"reference": "-"},),
+    inputs.AcceptanceOutcome: tuple(
+        {"outcome": outcome, "opinion": "-"}
+        for outcome in get_args(inputs.AcceptanceOutcome.model_fields["outcome"].annotation)
+    ),
+    inputs.MilestoneReport: ({"report": "-"},),
+    inputs.MilestoneDecision: ({"opinion": "-"},),
+    inputs.NewDueDay: ({"due_on": LATER, "reason": "-"},),
+    inputs.FileObjection: ({"objector": "-", "contact": "-", "grounds": "-"},),
+    inputs.Answer: ({"answer": "-"},),
+}
+
+
+class Unread(LookupError):
+    """A rule reads or writes something the check cannot see; give it a place in ``states.abstract``."""
+
+
+class Facts(dict[str, Any]):
+    """Columns or facts of a representative case; what is not there was never thought of."""
+
+    def __missing__(self, key: str) -> Any:
+        raise Unread(f"states.abstract knows nothing of {key!r}; enter it in TRACKED, ENVIRONMENT or IGNORED")
+
+
+class World(NamedTuple):
+    """All that can be told apart about one project. A part that is not there yet is the empty string."""
+
+    project: str
+    columns: tuple[Any, ...]
+    notice: str = ""
+    objection: str = ""
+    milestone: str = ""
+    payment: str = ""
+    before: str = ""
+
+    def column(self, name: str) -> Any:
+        """A tracked column."""
+        return self.columns[_AT[name]]
+
+
+_AT = {name: index for index, name in enumerate(TRACKED)}
+
+
+@dataclass
+class Model:
+    """A project with one of its tranches: that tranche's payment and milestone, and the payment before it."""
+
+    compiled: Compiled
+    focus: int
+    with_before: bool = False
+    unkind: frozenset[str] = frozenset()
+    _offered: dict[tuple[str, str], list[Step]] = field(default_factory=dict)
+    _kind: dict[tuple[str, frozenset[str]], Facts] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        programme = self.compiled.programme
+        self.tranche = programme.tranches[self.focus]
+        self.own_milestone = self.tranche.waits_for == "milestone"
+        self.in_notice = "public_notice" in programme.stages
+        # The payment before is followed only as far as it can be seen from this one: as if it had no gates.
+        bare = [t.model_copy(update={"gates": ()}) for t in programme.tranches]
+        self.without_gates = programme.model_copy(update={"tranches": tuple(bare)})
+        self.currency = programme.currency if programme.currency in CURRENCIES else "CNY"
+
+    # -- what can happen ------------------------------------------------------------------------------
+
+    def beginnings(self) -> Iterator[tuple[str, World]]:
+        """The worlds in which a project begins, with the step that begins it."""
+        for step in self.offered("project", ""):
+            assert isinstance(step.target, str)
+            yield step.name, World(step.target, tuple(TRACKED.values()))
+
+    def successors(self, world: World) -> Iterator[tuple[str, World]]:
+        """Every step that somebody can take here, by name, with the world it leads to."""
+        for part in ("project", *PARTS):
+            noun, state = NOUN_OF.get(part, part), getattr(world, part)
+            if part in RENEWABLE and not self.in_notice or part not in (*RENEWABLE, "project") and not state:
+                continue
+            steps = self.offered(noun, state)
+            if part in RENEWABLE and not state:
+                steps = self.offered(noun, "")
+            for step in steps:
+                if step.name in QUIET or (step.target == SAME and part != "project"):
+                    continue
+                for case in self.cases(world, part, step):
+                    if not self.refused(case, step) and (after := self._after(world, part, step, case)):
+                        yield self._label(part, step), after
+
+    def offered(self, noun: str, state: str) -> list[Step]:
+        """The steps that start in a state and that some role may take."""
+        if (noun, state) not in self._offered:
+            machine = self.compiled.machines[noun]
+            rows = [step for step in machine.steps_from(state) if machine.roles_of(step.name)]
+            self._offered[noun, state] = rows
+        return self._offered[noun, state]
+
+    def refused(self, case: Case, step: Step) -> bool:
+        """True when one of the step's guards objects."""
+        return any(GUARDS[guard].check(case) is not None for guard in step.guards)
+
+    def opens(self, world: World, gate: str) -> bool:
+        """True when a gate of the tranche is open in a world, or somebody can open it there."""
+        return GATES[gate](self.case(world, "payment")) is None
+
+    def _label(self, part: str, step: Step) -> str:
+        codes = self.compiled.programme.tranches
+        if part == "payment" and len(codes) > 1:
+            return f"{step.name}[{self.tranche.code}]"
+        return f"{step.name}[before {self.tranche.code}]" if part == "before" else step.name
+
+    # -- the facts of a case ------------------------------------------------------------------------
+
+    def cases(self, world: World, part: str, step: Step) -> Iterator[Case]:
+        """One case for every input and every finding that makes a difference to the step."""
+        given = INPUTS.get(step.input, ({},))
+        if step.input is inputs.Checklist:
+            given = ({"met": tuple(item.code for item in self.compiled.programme.checklist)},)
+        found = ("settled", "returned") if part in ("payment", "before") and step.choose else (None,)
+        for values, attested in product(given, found):
+            case = self.case(world, part)
+            try:
+                case.input = step.input(**values)
+            except ValueError:
+                raise Unread(f"states.abstract cannot fill in {step.input.__name__} of {step.name}") from None
+            if attested and case.here["attested"]:
+                case.subject = Facts({**case.here, "attested": attested})
+            yield case
+
+    def case(self, world: World, part: str) -> Case:
+        """The representative case of one part of a world."""
+        project = self._project(world)
+        subject = project if part == "project" else self._subject(world, part, project)
+        noun = NOUN_OF.get(part, part)
+        state = getattr(world, part)
+        return Case(
+            noun=noun,
+            subject_id=ID[part],
+            subject=subject if state else None,
+            project=project,
+            programme=self.without_gates if part == "before" else self.compiled.programme,
+            actor_id=SYSTEM_ID,
+            roles=frozenset(),
+            now=datetime(2030, 6, 3, 9, tzinfo=UTC),
+            today=TODAY,
+            facts=self._facts(world, part, noun, state, project),
+        )
+
+    def _project(self, world: World) -> Facts:
+        return Facts(
+            {
+                **dict(zip(TRACKED, world.columns, strict=True)),
+                **self.kind(world.project),
+                "id": ID["project"],
+                "state": world.project,
+                "version": 1,
+                "currency": self.currency,
+                "requested_minor": SUM,
+                "award_minor": SUM,
+                "plan": [{"number": 1, "title": "-", "amount_minor": None, "due_on": PAST.isoformat()}],
+            }
+        )
+
+    def kind(self, project_state: str) -> Facts:
+        """The environment in a state of the project, as good as people can make it; ``unkind`` excepted."""
+        at = (project_state, self.unkind)
+        if at not in self._kind:
+            self._kind[at] = Facts(
+                {
+                    name: env.good(self.compiled.programme, project_state)
+                    if name not in self.unkind and all(self.possible(s, project_state) for s in env.by)
+                    else env.bad
+                    for name, env in ENVIRONMENT.items()
+                }
+            )
+        return self._kind[at]
+
+    def possible(self, name: str, project_state: str) -> bool:
+        """True when somebody may take a step beside the project, or on it, while it stands in a state."""
+        step = self.compiled.step(name)
+        if step is None or not self.compiled.machines[step.noun].roles_of(name):
+            return False
+        if step.noun == "project":
+            return project_state in step.source
+        # Some parts can only be begun in certain states of the project; the guard says which.
+        of = Facts({"state": project_state})
+        case = Case(step.noun, ID["project"], None, of, self.compiled.programme, SYSTEM_ID, frozenset(),
+                    datetime(2030, 6, 3, tzinfo=UTC), TODAY, facts=Facts({"rounds": []}))  # fmt: skip
+        return step.source != () or not self.refused(case, step)
+
+    def _subject(self, world: World, part: str, project: Facts) -> Facts:
+        return Facts(
+            {
+                "id": ID[part],
+                "project_id": ID["project"],
+                "state": getattr(world, part),
+                "version": 1,
+                "evaluator_id": None,
+                "due_on": PAST,
+                "closes_on": PAST,
+                "amount_minor": SUM,
+                "currency": self.currency,
+                "appropriation_id": None,
+                "payee_id": project["payee_id"],
+                "attested": project["attested"],
+                "bank_reference": "-",
+                "instruct_transfer_id": None,
+                "tranche_id": ID[part],
+                "milestone_id": ID["milestone"],
+                "attempt": 1,
+            }
+        )
+
+    def _facts(self, world: World, part: str, noun: str, state: str, project: Facts) -> Facts:
+        acts = any(deadline.act for deadline in self.compiled.deadlines.get(f"{noun}.{state}", ()))
+        planned = [(name, getattr(world, name)) for name in ("payment", "before") if getattr(world, name)]
+        before = {"amount_minor": None, "paid_minor": None, "spent_minor": None}
+        if self.with_before and part == "payment":
+            paid = SUM if world.before == "settled" else 0
+            before = {"amount_minor": SUM, "paid_minor": paid, "spent_minor": min(paid, project["spent"])}
+        return Facts(
+            {
+                "milestones": [{"number": 1, "state": world.milestone}] if world.milestone else [],
+                "payments": [{"id": ID[name], "number": n, "state": s} for n, (name, s) in enumerate(planned)],
+                "milestone": {"state": world.milestone if self.own_milestone else None},
+                "tranche": {"code": self.tranche.code, "paid_minor": 0},
+                "previous": before,
+                "funds": {"id": project["funds"], "left_minor": SUM},
+                "payee": {"entered_by": None},
+                "duties": [],
+                "rounds": [],
+                "call_state": "open",
+                "deadline_due": PAST.isoformat() if acts else None,
+                "notice_window": {"opens_on": PAST, "closes_on": PAST},
+                "parent_id": ID["notice"],
+            }
+        )
+
+    # -- what a step leaves behind -----------------------------------------------------------------------
+
+    def _after(self, world: World, part: str, step: Step, case: Case) -> World | None:
+        target = step.choose(case) if step.choose else step.target
+        change = step.effect(case) if step.effect else Change()
+        after = world if target == SAME else world._replace(**{part: target})
+        written = {**(change.set if part == "project" else {}), **change.project}
+        after = self._write(after, written)
+        for follow in change.follow:
+            followed = self._follow(after, part, follow)
+            # A step that follows and is refused takes the first one back with it.
+            if followed is None:
+                return None
+            after = followed
+        for name in RENEWABLE:
+            if getattr(after, name) in self.compiled.machines[name].terminal:
+                after = after._replace(**{name: ""})
+        return after
+
+    def _write(self, world: World, written: Mapping[str, Any]) -> World:
+        columns = list(world.columns)
+        for name, value in written.items():
+            if name in TRACKED:
+                columns[_AT[name]] = value
+            elif name not in IGNORED and name not in ENVIRONMENT:
+                raise Unread(f"an effect writes {name!r}, which states.abstract does not know")
+        return world._replace(columns=tuple(columns))
+
+    def _follow(self, world: World, part: str, follow: Follow) -> World | None:
+        noun = follow.step.partition(".")[0]
+        step = self.compiled.step(follow.step)
+        assert step is not None and isinstance(step.target, str), follow.step
+        if not step.source:
+            # An award plans the parts; a payment that came to nothing plans its tranche's next attempt.
+            parts = [part] if NOUN_OF.get(part, part) == noun else [noun]
+            if noun == "payment" and part == "project" and self.with_before:
+                parts.append("before")
+            return world._replace(**{name: step.target for name in parts})
+        name = next((name for name in PARTS if ID[name] == follow.subject_id), None)
+        if name is None or noun not in ("milestone", "payment"):
+            raise Unread(f"{follow.step} follows from a step of {part}; states.abstract does not know where")
+        return world._replace(**{name: step.target}) if getattr(world, name) in step.source else None
