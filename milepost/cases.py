@@ -30,7 +30,8 @@ _JSON = "(SELECT coalesce(jsonb_agg(to_jsonb(x)), '[]'::jsonb) FROM ({}) x)"
 FACTS: dict[str, str] = {
     "milestones": _JSON.format("SELECT id, number, state FROM milestone WHERE project_id = p.id"),
     "payments": _JSON.format(
-        "SELECT y.id, t.number, y.state FROM payment y JOIN tranche t ON t.id = y.tranche_id WHERE y.project_id = p.id"
+        "SELECT y.id, t.number, y.state FROM payment y JOIN tranche t ON t.id = y.tranche_id "
+        "WHERE y.project_id = p.id"
     ),
     "tranches": _JSON.format(
         "SELECT id, number, paid_minor, spent_minor, currency FROM tranche WHERE project_id = p.id"
@@ -45,7 +46,8 @@ FACTS: dict[str, str] = {
     ),
     "duties": _JSON.format("SELECT duty, person_id FROM duty WHERE payment_id = s.id"),
     "deadline_due": (
-        "(SELECT min(due_on)::text FROM deadline WHERE subject_id = s.id AND closed_seq IS NULL AND act IS NOT NULL)"
+        "(SELECT min(due_on)::text FROM deadline "
+        "WHERE subject_id = s.id AND closed_seq IS NULL AND act IS NOT NULL)"
     ),
     "call_state": "(SELECT c.state FROM call c WHERE c.id = p.call_id)",
     "audience": _JSON.format(
@@ -85,10 +87,10 @@ _PAYMENT_COLUMNS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ),
 )
 _PROJECT_SKIP = frozenset({"plan", "title", "unit_name", "leader_name", "checklist"})
-_ROLES = """ARRAY(SELECT DISTINCT g.role FROM role_grant g WHERE g.person_id = %(actor)s AND g.revoked_at IS NULL
-  AND (g.project_id = p.id OR starts_with(p.office_path, g.office_path)))"""
-_ANY_ROLES = """ARRAY(SELECT DISTINCT g.role FROM role_grant g WHERE g.person_id = %(actor)s
-  AND g.revoked_at IS NULL AND g.office_path IS NOT NULL)"""
+_GRANTS = """ARRAY(SELECT DISTINCT g.role FROM role_grant g JOIN person n ON n.id = g.person_id AND n.active
+  WHERE g.person_id = %(actor)s AND g.revoked_at IS NULL AND """
+_ROLES = _GRANTS + "(g.project_id = p.id OR starts_with(p.office_path, g.office_path)))"
+_ANY_ROLES = _GRANTS + "g.office_path IS NOT NULL)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,8 +251,9 @@ def person_roles(
 ) -> list[str]:
     """The roles a person has for a project, or for an office where there is no project yet."""
     rows = conn.execute(
-        "SELECT DISTINCT role FROM role_grant WHERE person_id = %s AND revoked_at IS NULL "
-        "AND (project_id = %s OR starts_with(%s, office_path))",
+        "SELECT DISTINCT g.role FROM role_grant g JOIN person n ON n.id = g.person_id AND n.active "
+        "WHERE g.person_id = %s AND g.revoked_at IS NULL "
+        "AND (g.project_id = %s OR starts_with(%s, g.office_path))",
         (person_id, project_id, office_path),
     ).fetchall()
     return [row[0] for row in rows]

@@ -119,7 +119,7 @@ def birth_case(
     parent: Case | None = None,
     id: UUID | None = None,
 ) -> Case:
-    """The case of a subject that does not exist yet, from its parent; from the input's programme at the root."""
+    """The case of a subject that does not exist yet: from its parent, at the root from its programme."""
     if PARENT[noun] is None:
         case = _root_case(session, actor_id, order, cache)
     else:

@@ -54,7 +54,8 @@ def register_machine(conn: psycopg.Connection[Any], machine: NounMachine) -> Non
             return
         with conn.cursor() as cursor:
             cursor.executemany(
-                "INSERT INTO allowed_step (machine, step, from_state, to_state, role) VALUES (%s, %s, %s, %s, %s)",
+                "INSERT INTO allowed_step (machine, step, from_state, to_state, role) "
+                "VALUES (%s, %s, %s, %s, %s)",
                 [(machine.id, *row) for row in machine.allowed()],
             )
         conn.execute("UPDATE machine SET sealed = true WHERE id = %s", (machine.id,))
@@ -92,8 +93,8 @@ def publish(conn: psycopg.Connection[Any], loaded: LoadedProgramme, clock: Clock
     with conn.transaction():
         open_chain(conn, chain, "programme")
         conn.execute(
-            "INSERT INTO programme_version (id, code, version, chain_id, source, digest, title, published_at) "
-            "VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+            "INSERT INTO programme_version (id, code, version, chain_id, source, digest, title, "
+            "published_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
             (
                 id,
                 programme.code,
@@ -117,8 +118,8 @@ class VersionTaken(ValueError):
     def __init__(self, code: str, version: int) -> None:
         self.code, self.version = code, version
         super().__init__(
-            f"{code} version {version} is published with another text; give the changed file the next version "
-            f"· {code} 第 {version} 版已发布且内容不同；请把修改后的文件改为下一版本号"
+            f"{code} version {version} is published with another text; give the changed file the next "
+            f"version · {code} 第 {version} 版已发布且内容不同；请把修改后的文件改为下一版本号"
         )
 
 

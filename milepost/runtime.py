@@ -31,7 +31,7 @@ def open_database(
             url, owner = server.app_url(), server.owner_url
         else:
             assert chosen.database_url is not None
-            url, owner = chosen.database_url, chosen.migration_url
+            url, owner = chosen.database_url, chosen.migration_url or chosen.database_url
         if migrated:
             migrate(owner)
         database = Database(url, owner_url=owner, clock=clock, pool_size=pool_size)

@@ -1,4 +1,4 @@
-"""Column shapes shared by the tables, so that a sum, a moment or an id is declared the same way everywhere."""
+"""Column shapes shared by the tables: a sum, a moment, an id are declared the same way everywhere."""
 
 from __future__ import annotations
 

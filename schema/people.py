@@ -11,7 +11,7 @@ from schema.columns import document, key, link, moment, words
 
 
 class Office(SQLModel, table=True):
-    """An office of the region, city or county; ``path`` holds its ancestors, so a grant covers what is below."""
+    """An office of the region, city or county; ``path`` holds its ancestors: a grant covers what is below."""
 
     id: UUID = key()
     parent_id: UUID | None = link("office.id", null=True)
@@ -35,7 +35,7 @@ class Person(SQLModel, table=True):
 
 
 class RoleGrant(SQLModel, table=True):
-    """A role given to a person: for an office and all below it, or for one project. Revoked, never deleted."""
+    """A role of a person: for an office and all below it, or for one project. Revoked, never deleted."""
 
     __tablename__ = "role_grant"
     __table_args__ = (

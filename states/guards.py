@@ -324,11 +324,15 @@ def scores_complete(case: Case) -> Refusal | None:
     missing = [c.code for c in rubric if c.code not in case.input.scores]
     if missing:
         return refuse("scores_incomplete", missing=", ".join(missing))
-    return scores_in_range(case)
+    return _out_of_range(case)
 
 
 @guard()
 def scores_in_range(case: Case) -> Refusal | None:
+    return _out_of_range(case)
+
+
+def _out_of_range(case: Case) -> Refusal | None:
     if case.input is None or case.programme.review is None:
         return None
     rubric = {c.code: c.max for c in case.programme.review.rubric}

@@ -245,7 +245,7 @@ def _enter(case: Case) -> Change:
 
 
 def _verify(case: Case) -> Change:
-    """The new version is the payee from now on; what was bound to the one before is voided and planned anew."""
+    """The new version is the payee from now on; what was bound to the one before is voided, planned anew."""
     change = Change(set={"verified_by": case.actor_id}, project={"payee_id": case.subject_id})
     for payee in case.facts["payees"]:
         if payee["id"] != str(case.subject_id) and payee["state"] in ("entered", "verified"):

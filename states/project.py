@@ -6,13 +6,13 @@ from config.programmes import Programme
 from schema.inputs import Contribute, LiftHold, PlaceHold, Reason, RecordReview, ReportSpending
 from states.case import Case, Change, Follow
 from states.stages import GRANTEE, STAGES
-from states.step import SAME, Notify, Step, words
+from states.step import SAME, Effect, Notify, Step, words
 
 ENDED = ("lapsed", "declined", "withdrawn", "terminated", "revoked")
 FUNDED = ("implementation", "acceptance", "closure")
 
 
-def _place(kind: str, column: str) -> object:
+def _place(kind: str, column: str) -> Effect:
     def place(case: Case) -> Change:
         row = {
             "id": case.new_id(kind),
@@ -27,7 +27,7 @@ def _place(kind: str, column: str) -> object:
     return place
 
 
-def _lift(column: str) -> object:
+def _lift(column: str) -> Effect:
     def lift(case: Case) -> Change:
         lifted = {"lifted_by": case.actor_id, "lifted_at": case.now}
         return Change(set={column: case.here[column] - 1}, update=[("hold", case.input.hold_id, lifted)])

@@ -45,9 +45,9 @@ def _passes(case: Case) -> bool:
         return True
     tasks = [t for t in case.facts["round_tasks"] if t["state"] == "submitted"]
     for criterion in review.rubric:
-        if criterion.threshold and tasks:
-            if sum(t["scores"][criterion.code] for t in tasks) < criterion.threshold * len(tasks):
-                return False
+        total = sum(t["scores"][criterion.code] for t in tasks)
+        if tasks and total < criterion.threshold * len(tasks):
+            return False
     return bool(case.here["score_milli"] >= review.pass_mark * SCALE // 100)
 
 

@@ -33,8 +33,8 @@ class Step:
 
     ``source`` empty: the step creates its subject. ``target`` SAME: the state stays. Several targets:
     ``choose`` names the one. ``duty`` is what the actor has done for the payment from then on, and keeps
-    everyone with another duty out. ``fresh`` asks for a password typed a moment ago. ``needs`` names the facts that the effect
-    and the choice read, beside those of the guards.
+    everyone with another duty out. ``fresh`` asks for a password typed a moment ago. ``needs`` names the
+    facts that the effect and the choice read, beside those of the guards.
     """
 
     name: str
