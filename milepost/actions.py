@@ -137,7 +137,6 @@ _CONSTRAINTS: dict[str, Callable[[], Refusal]] = {
     "payment_one_live": lambda: refuse("tranche_has_live_payment"),
     "duty_different_people": lambda: refuse("four_eyes", duty="?"),
     "project_code_key": lambda: refuse("exists_already", what="code"),
-    "project_pkey": lambda: refuse("request_reused"),
     "task_expert_once": lambda: refuse("expert_in_round_already"),
     "appropriation_once": lambda: refuse("exists_already", what="appropriation"),
     "payee_two_people": lambda: refuse("payee_same_person"),
