@@ -1,0 +1,246 @@
+"""What people read for a code: states, nouns, roles, duties, choices and steps, in Chinese and English.
+
+Stages bring their own label (``states.stages``), steps theirs (their row). A refusal that carries codes is
+put into words here, so that pages, mails and the command line say the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import lru_cache
+
+from config.programmes import Programme, RuleSet, Text, Tranche
+from states.machines import STATIC
+from states.project import project_steps
+from states.refusals import Refusal
+from states.roles import ROLES
+from states.stages import STAGES
+from states.step import Step, words
+
+NOUNS: Mapping[str, Text] = {
+    "project": words("项目", "Project"),
+    "milestone": words("里程碑", "Milestone"),
+    "payment": words("拨付", "Payment"),
+    "payee": words("收款账户", "Payee account"),
+    "round": words("评审轮次", "Review round"),
+    "task": words("评审任务", "Review task"),
+    "notice": words("公示", "Public notice"),
+    "objection": words("异议", "Objection"),
+    "call": words("申报指南", "Call"),
+    "appropriation": words("年度预算", "Appropriation"),
+}
+
+STATES: Mapping[str, Mapping[str, Text]] = {
+    "project": {
+        **{name: stage.label for name, stage in STAGES.items()},
+        "lapsed": words("逾期失效", "Lapsed"),
+        "declined": words("不予立项", "Declined"),
+        "withdrawn": words("已撤回", "Withdrawn"),
+        "suspended": words("暂停", "Suspended"),
+        "terminated": words("已终止", "Terminated"),
+        "revoked": words("已撤销", "Revoked"),
+        "closed_passed": words("通过验收结项", "Closed, passed"),
+        "closed_without_pass": words("结题", "Closed without pass"),
+        "closed_failed": words("验收不通过结项", "Closed, failed"),
+        "archived": words("已归档", "Archived"),
+    },
+    "milestone": {
+        "planned": words("计划中", "Planned"),
+        "due": words("到期", "Due"),
+        "overdue": words("逾期", "Overdue"),
+        "reported": words("已提交，待评价", "Reported, to be evaluated"),
+        "returned": words("退回修改", "Returned for revision"),
+        "accepted": words("已通过", "Accepted"),
+        "rejected": words("未通过", "Rejected"),
+        "waived": words("已免除", "Waived"),
+    },
+    "payment": {
+        "planned": words("计划中", "Planned"),
+        "due": words("可申请拨付", "Due"),
+        "requested": words("已申请，待审批", "Requested"),
+        "approved": words("已审批，待放款", "Approved"),
+        "released": words("已放款，待交银行", "Released"),
+        "instructed": words("已交银行", "With the bank"),
+        "settled": words("已到账", "Settled"),
+        "returned": words("银行退回", "Returned by the bank"),
+        "unknown": words("结果不明", "Outcome unknown"),
+        "void": words("已作废", "Void"),
+    },
+    "payee": {
+        "entered": words("待核实", "To be verified"),
+        "verified": words("已核实", "Verified"),
+        "rejected": words("不符", "Rejected"),
+        "superseded": words("已被取代", "Superseded"),
+    },
+    "round": {
+        "open": words("评审中", "Open"),
+        "quorum_reached": words("已达有效份数", "Quorum reached"),
+        "scored": words("已汇总", "Scored"),
+        "decided": words("已定结果", "Decided"),
+    },
+    "task": {
+        "invited": words("已邀请", "Invited"),
+        "accepted": words("评审中", "Accepted"),
+        "declined": words("已谢绝", "Declined"),
+        "recused": words("已回避", "Recused"),
+        "submitted": words("已提交", "Submitted"),
+        "late": words("逾期", "Late"),
+        "replaced": words("已更换", "Replaced"),
+    },
+    "notice": {
+        "open": words("公示中", "Open"),
+        "ended": words("公示期满", "Ended"),
+        "withdrawn": words("已撤回", "Withdrawn"),
+    },
+    "objection": {
+        "filed": words("待答复", "To be answered"),
+        "upheld": words("成立", "Upheld"),
+        "dismissed": words("不成立", "Dismissed"),
+    },
+    "call": {
+        "planned": words("未开始", "Planned"),
+        "open": words("受理中", "Open"),
+        "closed": words("已截止", "Closed"),
+    },
+    "appropriation": {
+        "voted": words("执行中", "In force"),
+        "closed": words("已关闭", "Closed"),
+    },
+}
+
+DUTIES: Mapping[str, Text] = {
+    "requester": words("申请人", "requester"),
+    "approver": words("审批人", "approver"),
+    "releaser": words("放款人", "releaser"),
+    "payee_editor": words("收款账户登记人", "editor of the payee's account"),
+    "objector": words("退回人", "the one who sent it back"),
+    "first_attester": words("第一查证人", "first attester"),
+    "second_attester": words("第二查证人", "second attester"),
+}
+
+CHOICES: Mapping[str, Text] = {
+    "passed": words("通过", "Passed"),
+    "closed_without_pass": words("结题", "Closed without pass"),
+    "failed": words("不通过", "Failed"),
+    "settled": words("已到账", "Settled"),
+    "returned": words("已退回", "Returned"),
+    "legal": words("合法性审查", "legal review"),
+    "fair_competition": words("公平竞争审查", "fair-competition review"),
+    "hold": words("冻结", "Hold"),
+    "integrity": words("科研诚信", "Integrity"),
+    "agreement": words("签署任务书后", "After the agreement"),
+    "milestone": words("里程碑通过后", "After its milestone"),
+    "acceptance": words("验收通过后", "After acceptance"),
+    "pre_subsidy": words("前补助", "Pre-subsidy"),
+    "post_subsidy": words("后补助", "Post-subsidy"),
+    "milestone_subsidy": words("里程碑阶段性补助", "Milestone subsidy"),
+    "lump_sum": words("总额包干", "Lump sum"),
+    "small_grant": words("小额资助", "Small grant"),
+}
+
+ANYONE = words("任何人", "Anyone")
+
+
+def said(text: Text, locale: str) -> str:
+    """A text in the reader's language."""
+    return text.zh if locale == "zh" else text.en
+
+
+def _plain(code: str) -> Text:
+    """A code nobody gave words to yet, at least readable."""
+    readable = code.replace("_", " ")
+    return Text(zh=readable or "-", en=readable or "-")
+
+
+def noun_label(noun: str) -> Text:
+    """What a noun is called."""
+    return NOUNS.get(noun) or _plain(noun)
+
+
+def state_label(noun: str, state: str) -> Text:
+    """What a state of a noun is called; a stage by its own label."""
+    return STATES.get(noun, {}).get(state) or _plain(state)
+
+
+def role_label(role: str) -> Text:
+    """What a role is called; "anyone" is one as well."""
+    return ANYONE if role == "anyone" else ROLES.get(role) or _plain(role)
+
+
+def duty_label(duty: str) -> Text:
+    """What somebody was for a payment."""
+    return DUTIES.get(duty.replace(" ", "_")) or _plain(duty)
+
+
+def choice_label(value: str) -> Text:
+    """What one of a few values is called."""
+    return CHOICES.get(value) or _plain(value)
+
+
+@lru_cache(maxsize=1)
+def every_step() -> Mapping[str, Step]:
+    """Every step that some programme could have, by name; project steps as with all stages together."""
+    name = words("全部阶段", "All stages")
+    everything = Programme(
+        code="all-stages",
+        version=1,
+        title=name,
+        support_mode="milestone_subsidy",
+        currency="CNY",
+        rule_set=RuleSet(title=name),
+        stages=tuple(STAGES),
+        tranches=(Tranche(code="all", title=name, waits_for="agreement", gates=()),),
+    )
+    rows = [*project_steps(everything), *(step for steps in STATIC.values() for step in steps)]
+    return {step.name: step for step in rows}
+
+
+def step_label(name: str) -> Text:
+    """What a step is called."""
+    step = every_step().get(name)
+    return step.label if step else _plain(name.partition(".")[2] or name)
+
+
+def _codes(value: str, programme: Programme | None, locale: str) -> str:
+    known: dict[str, Text] = {}
+    if programme is not None:
+        known.update({item.code: item.text for item in programme.checklist})
+        if programme.review is not None:
+            known.update({criterion.code: criterion.text for criterion in programme.review.rubric})
+    join = "、" if locale == "zh" else ", "
+    return join.join(said(known[c], locale) if c in known else c for c in value.split(", "))
+
+
+def _param(key: str, value: object, noun: str, programme: Programme | None, locale: str) -> object:
+    """One parameter of a refusal in words, where it is a code."""
+    if not isinstance(value, str) or value in ("-", "?"):
+        return value
+    join = "、" if locale == "zh" else ", "
+    if key == "state":
+        return said(state_label(noun, value), locale)
+    if key == "step":
+        return said(step_label(value), locale)
+    if key in ("sources", "stage"):
+        where = "project" if key == "stage" else noun
+        return join.join(said(state_label(where, s), locale) for s in value.replace(" / ", ", ").split(", "))
+    if key == "roles":
+        return join.join(said(role_label(role), locale) for role in value.split(", "))
+    if key == "duty":
+        return said(duty_label(value), locale)
+    if key == "kinds":
+        return join.join(said(choice_label(kind), locale) for kind in value.split(", "))
+    if key in ("missing", "criterion"):
+        return _codes(value, programme, locale)
+    return value
+
+
+_NOUN_OF = {"milestone_not_accepted": "milestone", "project_stopped": "project"}
+
+
+def worded(refusal: Refusal, locale: str, programme: Programme | None = None) -> Refusal:
+    """The refusal with its codes in words: "implementation" reads 实施, "project.approve" 批准立项."""
+    given = dict(refusal.params)
+    noun = _NOUN_OF.get(refusal.code) or str(given.get("step", "project.")).partition(".")[0]
+    params = tuple((key, _param(key, value, noun, programme, locale)) for key, value in refusal.params)
+    return replace(refusal, params=params)
