@@ -77,6 +77,30 @@ class Document(SQLModel, table=True):
     uploaded_at: datetime = moment()
 
 
+class DocumentUpload(SQLModel, table=True):
+    """Who handed a document in. The bytes are kept once; everyone who brought them may attach them."""
+
+    __tablename__ = "document_upload"
+
+    sha256: str = Field(foreign_key="document.sha256", primary_key=True)
+    person_id: UUID = Field(foreign_key="person.id", primary_key=True)
+    at: datetime = moment()
+
+
+class PersonChange(SQLModel, table=True):
+    """What was done to a person's account or roles, by whom and when. Added to, never changed."""
+
+    __tablename__ = "person_change"
+    __table_args__ = (Index("person_change_of", "person_id", "at"),)
+
+    id: UUID = key()
+    person_id: UUID = link("person.id")
+    by_id: UUID = link("person.id")
+    at: datetime = moment()
+    what: str = words()
+    detail: Any = document()
+
+
 class Setting(SQLModel, table=True):
     """A value of the installation that is not a rule: the simulated clock, the replay's cursor."""
 
