@@ -14,10 +14,10 @@ from milepost.calendar import deadline as count_deadline
 from milepost.db import Session
 from milepost.decisions import Decision, Receipt, fingerprint_of
 from milepost.evidence.chain import canonical, event_hash, genesis
+from milepost.mail.identity import message_id, message_key
 from milepost.writes import WriteSet
 from states.case import NAMESPACE
 
-MAIL_DOMAIN = "milepost.invalid"
 # Roles that mean the one person named in the subject's row, not all who hold the role.
 _NAMED = {"expert": "expert_id", "evaluator": "evaluator_id"}
 
@@ -215,7 +215,7 @@ def _messages(writes: WriteSet, head: Head, decision: Decision) -> None:
                 continue
             sent.add(recipient)
             source = f"event:{head.chain_id}:{head.seq}"
-            id = uuid5(NAMESPACE, f"message:{source}:{recipient}")
+            id = message_key(source, recipient)
             writes.insert(
                 "message",
                 {
@@ -231,7 +231,7 @@ def _messages(writes: WriteSet, head: Head, decision: Decision) -> None:
                         "step": decision.step.name,
                     },
                     "state": "queued",
-                    "message_id": f"<{id}@{MAIL_DOMAIN}>",
+                    "message_id": message_id(id),
                     "created_at": case.now,
                     "next_attempt_at": case.now,
                 },

@@ -1,0 +1,1 @@
+"""Mail: the outbox and how it is emptied, the words in both languages, a sink for where no server is."""
