@@ -29,9 +29,11 @@ from states.case import NAMESPACE, SYSTEM_ID, Case, Change, Follow
 from states.gates import GATES
 from states.guards import GUARDS
 from states.machines import Compiled
+from states.project import ENDED
 from states.step import SAME, Step
 
 TODAY, PAST, LATER = date(2030, 6, 3), date(2030, 6, 1), date(2031, 6, 2)
+NOW = datetime(2030, 6, 3, 9, tzinfo=UTC)
 SUM = 10**10
 ID: dict[str, UUID] = {
     name: uuid5(NAMESPACE, f"abstract:{name}")
@@ -41,6 +43,18 @@ NOUN_OF = {"before": "payment"}
 PARTS = ("notice", "objection", "milestone", "payment", "before")
 # A part of these that is over is as good as none: the next one is a new row.
 RENEWABLE = ("notice", "objection")
+
+# Where nothing has to happen any more. A state without steps that is not listed here is a dead end.
+ENDS: dict[str, frozenset[str]] = {
+    "project": frozenset({*ENDED, "archived"}),
+    "milestone": frozenset({"accepted", "rejected", "waived"}),
+    "payment": frozenset({"settled", "returned", "void"}),
+    "payee": frozenset({"rejected", "superseded"}),
+    "round": frozenset({"decided"}),
+    "task": frozenset({"submitted", "replaced"}),
+    "notice": frozenset({"ended", "withdrawn"}),
+    "objection": frozenset({"upheld", "dismissed"}),
+}
 
 TRACKED: dict[str, Any] = {
     "suspended_from": None,
@@ -85,7 +99,9 @@ ENVIRONMENT: dict[str, Env] = {
     "payee_id": Env(lambda programme, state: ID["payee"], None, ("payee.enter", "payee.verify")),
     "own_contribution_minor": Env(lambda programme, state: SUM**2, 0, ("project.evidence_contribution",)),
     "reviews_done": Env(
-        lambda programme, state: list(programme.gate_settings.required_reviews), [], ("project.record_review",)
+        lambda programme, state: list(programme.gate_settings.required_reviews),
+        [],
+        ("project.record_review",),
     ),
     "review_outcomes": Env(lambda programme, state: {state: True}, {}, ("round.open", "round.decide")),
     "funds": Env(lambda programme, state: ID["funds"], None, ("appropriation.vote",)),
@@ -136,6 +152,11 @@ class World(NamedTuple):
         """A tracked column."""
         return self.columns[_AT[name]]
 
+    def moved(self, part: str, state: str) -> World:
+        """The same world with the project or one of its parts in another state."""
+        changed: dict[str, Any] = {part: state}
+        return self._replace(**changed)
+
 
 _AT = {name: index for index, name in enumerate(TRACKED)}
 
@@ -173,12 +194,11 @@ class Model:
         """Every step that somebody can take here, by name, with the world it leads to."""
         for part in ("project", *PARTS):
             noun, state = NOUN_OF.get(part, part), getattr(world, part)
-            if part in RENEWABLE and not self.in_notice or part not in (*RENEWABLE, "project") and not state:
+            if (part in RENEWABLE and not self.in_notice) or (
+                part not in (*RENEWABLE, "project") and not state
+            ):
                 continue
-            steps = self.offered(noun, state)
-            if part in RENEWABLE and not state:
-                steps = self.offered(noun, "")
-            for step in steps:
+            for step in self.offered(noun, state):
                 if step.name in QUIET or (step.target == SAME and part != "project"):
                     continue
                 for case in self.cases(world, part, step):
@@ -195,11 +215,11 @@ class Model:
 
     def refused(self, case: Case, step: Step) -> bool:
         """True when one of the step's guards objects."""
-        return any(GUARDS[guard].check(case) is not None for guard in step.guards)
+        return any(GUARDS[guard].check(case) for guard in step.guards)
 
     def opens(self, world: World, gate: str) -> bool:
         """True when a gate of the tranche is open in a world, or somebody can open it there."""
-        return GATES[gate](self.case(world, "payment")) is None
+        return not GATES[gate](self.case(world, "payment"))
 
     def _label(self, part: str, step: Step) -> str:
         codes = self.compiled.programme.tranches
@@ -239,7 +259,7 @@ class Model:
             programme=self.without_gates if part == "before" else self.compiled.programme,
             actor_id=SYSTEM_ID,
             roles=frozenset(),
-            now=datetime(2030, 6, 3, 9, tzinfo=UTC),
+            now=NOW,
             today=TODAY,
             facts=self._facts(world, part, noun, state, project),
         )
@@ -281,24 +301,27 @@ class Model:
         if step.noun == "project":
             return project_state in step.source
         # Some parts can only be begun in certain states of the project; the guard says which.
-        of = Facts({"state": project_state})
-        case = Case(step.noun, ID["project"], None, of, self.compiled.programme, SYSTEM_ID, frozenset(),
-                    datetime(2030, 6, 3, tzinfo=UTC), TODAY, facts=Facts({"rounds": []}))  # fmt: skip
+        of, facts, programme = Facts({"state": project_state}), Facts({"rounds": []}), self.compiled.programme
+        case = Case(
+            step.noun, ID["project"], None, of, programme, SYSTEM_ID, frozenset(), NOW, TODAY, facts=facts
+        )
         return step.source != () or not self.refused(case, step)
 
     def _subject(self, world: World, part: str, project: Facts) -> Facts:
+        state = getattr(world, part)
         return Facts(
             {
                 "id": ID[part],
                 "project_id": ID["project"],
-                "state": getattr(world, part),
+                "state": state,
                 "version": 1,
                 "evaluator_id": None,
                 "due_on": PAST,
                 "closes_on": PAST,
                 "amount_minor": SUM,
                 "currency": self.currency,
-                "appropriation_id": None,
+                # The request takes it from the year's money; from then on the gate looks no further.
+                "appropriation_id": None if state in ("planned", "due") else ID["funds"],
                 "payee_id": project["payee_id"],
                 "attested": project["attested"],
                 "bank_reference": "-",
@@ -312,14 +335,16 @@ class Model:
     def _facts(self, world: World, part: str, noun: str, state: str, project: Facts) -> Facts:
         acts = any(deadline.act for deadline in self.compiled.deadlines.get(f"{noun}.{state}", ()))
         planned = [(name, getattr(world, name)) for name in ("payment", "before") if getattr(world, name)]
-        before = {"amount_minor": None, "paid_minor": None, "spent_minor": None}
+        before: dict[str, int | None] = dict.fromkeys(("amount_minor", "paid_minor", "spent_minor"))
         if self.with_before and part == "payment":
             paid = SUM if world.before == "settled" else 0
             before = {"amount_minor": SUM, "paid_minor": paid, "spent_minor": min(paid, project["spent"])}
         return Facts(
             {
                 "milestones": [{"number": 1, "state": world.milestone}] if world.milestone else [],
-                "payments": [{"id": ID[name], "number": n, "state": s} for n, (name, s) in enumerate(planned)],
+                "payments": [
+                    {"id": ID[name], "number": n, "state": s} for n, (name, s) in enumerate(planned)
+                ],
                 "milestone": {"state": world.milestone if self.own_milestone else None},
                 "tranche": {"code": self.tranche.code, "paid_minor": 0},
                 "previous": before,
@@ -339,7 +364,8 @@ class Model:
     def _after(self, world: World, part: str, step: Step, case: Case) -> World | None:
         target = step.choose(case) if step.choose else step.target
         change = step.effect(case) if step.effect else Change()
-        after = world if target == SAME else world._replace(**{part: target})
+        assert isinstance(target, str)
+        after = world if target == SAME else world.moved(part, target)
         written = {**(change.set if part == "project" else {}), **change.project}
         after = self._write(after, written)
         for follow in change.follow:
@@ -349,8 +375,8 @@ class Model:
                 return None
             after = followed
         for name in RENEWABLE:
-            if getattr(after, name) in self.compiled.machines[name].terminal:
-                after = after._replace(**{name: ""})
+            if getattr(after, name) in ENDS[name]:
+                after = after.moved(name, "")
         return after
 
     def _write(self, world: World, written: Mapping[str, Any]) -> World:
@@ -371,8 +397,10 @@ class Model:
             parts = [part] if NOUN_OF.get(part, part) == noun else [noun]
             if noun == "payment" and part == "project" and self.with_before:
                 parts.append("before")
-            return world._replace(**{name: step.target for name in parts})
-        name = next((name for name in PARTS if ID[name] == follow.subject_id), None)
-        if name is None or noun not in ("milestone", "payment"):
+            for name in parts:
+                world = world.moved(name, step.target)
+            return world
+        whose = next((name for name in PARTS if ID[name] == follow.subject_id), None)
+        if whose is None or noun not in ("milestone", "payment"):
             raise Unread(f"{follow.step} follows from a step of {part}; states.abstract does not know where")
-        return world._replace(**{name: step.target}) if getattr(world, name) in step.source else None
+        return world.moved(whose, step.target) if getattr(world, whose) in step.source else None
