@@ -1,4 +1,4 @@
-"""An office brings projects of every shipped programme to the archive, and payments and milestones to any state."""
+"""An office brings projects of every shipped programme to the archive, and their parts to any state."""
 
 from __future__ import annotations
 
