@@ -1,0 +1,1 @@
+"""What is measured, against what: ratios of contenders on the same server in the same run."""
