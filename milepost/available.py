@@ -5,6 +5,7 @@ The same rows, guards and permissions as ``perform`` uses, so that a button and 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
@@ -52,13 +53,24 @@ def available(session: Session, actor: Actor, noun: str, subject_id: UUID) -> li
 
     An empty list also for what does not exist: to those without a role there is no difference.
     """
-    facts = _facts_of(noun)
+    return available_many(session, actor, noun, [subject_id]).get(subject_id, [])
+
+
+def available_many(
+    session: Session, actor: Actor, noun: str, subject_ids: Sequence[UUID]
+) -> dict[UUID, list[Available]]:
+    """The same for many subjects of one noun, read in one query; what does not exist is left out."""
+    if not subject_ids:
+        return {}
     cache: dict[UUID, Compiled] = {}
-    cases = load_cases(session.conn, session.clock, noun, [subject_id], actor.id, facts, cache)
-    if subject_id not in cases:
-        return []
-    case = cases[subject_id]
-    compiled = next(iter(cache.values()))
+    facts = _facts_of(noun)
+    cases = load_cases(session.conn, session.clock, noun, subject_ids, actor.id, facts, cache)
+    return {id: _offered(case, actor, cache) for id, case in cases.items()}
+
+
+def _offered(case: Case, actor: Actor, cache: dict[UUID, Compiled]) -> list[Available]:
+    noun, subject_id = case.noun, case.subject_id
+    compiled = cache[(case.project or case.here)["programme_id"]]
     found = [
         _asked(replace(case), step, compiled, actor)
         for step in compiled.machines[noun].steps_from(case.state)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import psycopg
 from alembic import command
@@ -19,6 +20,7 @@ from psycopg_pool import ConnectionPool
 from sqlalchemy import Engine, create_engine
 
 from milepost.clock import Clock, SystemClock
+from states.machines import Compiled
 
 MIGRATIONS = Path(__file__).resolve().parent.parent / "schema" / "migrations"
 LOCK_TIMEOUT = "10s"
@@ -26,10 +28,14 @@ LOCK_TIMEOUT = "10s"
 
 @dataclass(slots=True)
 class Session:
-    """A connection for steps: autocommit, so that ``perform`` decides where its transaction begins."""
+    """A connection for steps: autocommit, so that ``perform`` decides where its transaction begins.
+
+    ``programmes`` keeps what the database has published, compiled, by id: a published version never changes.
+    """
 
     conn: psycopg.Connection[Any]
     clock: Clock
+    programmes: dict[UUID, Compiled] = field(default_factory=dict)
 
 
 def _configure(conn: psycopg.Connection[Any]) -> None:
@@ -66,6 +72,7 @@ class Database:
             timeout=30,
         )
         self._engine: Engine | None = None
+        self._programmes: dict[UUID, Compiled] = {}
 
     @property
     def engine(self) -> Engine:
@@ -77,11 +84,14 @@ class Database:
         return self._engine
 
     @contextmanager
-    def session(self) -> Iterator[Session]:
-        """A session for steps. What a step left unfinished is rolled back before anyone else gets it."""
+    def session(self, *, timeout: float | None = None) -> Iterator[Session]:
+        """A session for steps. What a step left unfinished is rolled back before anyone else gets it.
+
+        ``timeout``: how many seconds to wait for a connection, where somebody waits for the answer.
+        """
         self._pool.open()
-        with self._pool.connection() as conn:
-            yield Session(conn, self.clock)
+        with self._pool.connection(timeout=timeout) as conn:
+            yield Session(conn, self.clock, self._programmes)
 
     def close(self) -> None:
         """Give every connection back to the server."""

@@ -1,4 +1,4 @@
-"""People, their passwords, roles and log-ins. People are no states: plain rows, each change with who and when.
+"""People, their passwords, roles and log-ins: no states but plain rows, each change with who and when.
 
 A password is kept as its Argon2id hash, a log-in as the hash of its token. Log-ins end when the person is
 disabled, when a role is given or taken, and when the password changes.
