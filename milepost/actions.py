@@ -151,29 +151,26 @@ def _refusal_of(error: psycopg.Error) -> Refusal | None:
     return known() if known else None
 
 
-_BEGIN = (
-    "BEGIN; SELECT id, seq, head FROM chain WHERE id = {chain} FOR UPDATE; "
-    "SELECT chain_id, seq, step, subject_id, to_state, subject_seq, at, hash, fingerprint FROM event "
-    "WHERE actor_id = %(actor)s AND request_id = %(request)s"
-)
+_LOCK_CHAIN = "SELECT id, seq, head FROM chain WHERE id = {} FOR UPDATE"
 _CHAIN_OF = {
-    noun: "%(subject)s" if noun == "project" else f'(SELECT {row.chain} FROM "{noun}" WHERE id = %(subject)s)'
+    noun: "%s" if noun == "project" else f'(SELECT {row.chain} FROM "{noun}" WHERE id = %s)'
     for noun, row in NOUNS.items()
 }
+_LOCK = {noun: _LOCK_CHAIN.format(chain) for noun, chain in _CHAIN_OF.items()}
+_EARLIER = (
+    "SELECT chain_id, seq, step, subject_id, to_state, subject_seq, at, hash, fingerprint "
+    "FROM event WHERE actor_id = %s AND request_id = %s"
+)
 
 
 def _begin(
     session: Session, actor: Actor, order: Order, noun: str | None
 ) -> tuple[Head | None, Sequence[Any] | None]:
-    """Open the transaction, lock the chain, look the request up: one round trip."""
-    chain = _CHAIN_OF[noun] if noun is not None else "%(subject)s"
-    cursor = psycopg.ClientCursor(session.conn)
-    params = {"subject": order.subject_id, "actor": actor.id, "request": order.request_id}
-    cursor.execute(_BEGIN.format(chain=chain), params)
-    cursor.nextset()
-    head = cursor.fetchone()
-    cursor.nextset()
-    before = cursor.fetchone()
+    """Open the transaction, lock the chain, then look the request up: whoever held the chain has answered."""
+    conn = session.conn
+    conn.execute("BEGIN")
+    head = conn.execute(_LOCK[noun or "project"], (order.subject_id,)).fetchone()
+    before = conn.execute(_EARLIER, (actor.id, order.request_id)).fetchone()
     return (Head(*head) if head else None), before
 
 
@@ -185,7 +182,7 @@ def _perform_one(session: Session, actor: Actor, order: Order) -> Receipt:
     if before is not None:
         session.conn.execute("ROLLBACK")
         return _earlier(order, before)
-    cache: dict[UUID, Compiled] = {}
+    cache = session.programmes
     case = _load_one(session, actor, order, noun, birth, head, cache)
     decision = decide(session.conn, case, order, cache, fresh=actor.fresh)
     writes = WriteSet()
@@ -358,7 +355,6 @@ class _Set:
     heads: dict[UUID, Head] = field(default_factory=dict)
     before: dict[str, Sequence[Any]] = field(default_factory=dict)
     cases: dict[UUID, Case] = field(default_factory=dict)
-    cache: dict[UUID, Compiled] = field(default_factory=dict)
 
 
 def _load_set(session: Session, actor: Actor, chunk: list[tuple[int, Order, UUID | None]]) -> _Set:
@@ -383,7 +379,7 @@ def _load_set(session: Session, actor: Actor, chunk: list[tuple[int, Order, UUID
         noun = step.partition(".")[0]
         ids = [order.subject_id for order in orders if order.subject_id is not None]
         facts = _facts_for(noun, step)
-        loaded.cases.update(load_cases(conn, session.clock, noun, ids, actor.id, facts, loaded.cache))
+        loaded.cases.update(load_cases(conn, session.clock, noun, ids, actor.id, facts, session.programmes))
     return loaded
 
 
@@ -403,8 +399,8 @@ def _set_based(
             case = loaded.cases.get(order.subject_id) if order.subject_id else None
             if case is None or chain is None:
                 raise Refused([refuse("not_found")])
-            decision = decide(session.conn, case, order, loaded.cache, fresh=actor.fresh)
-            every = [decision, *_consequences(session, decision, loaded.cache)]
+            decision = decide(session.conn, case, order, session.programmes, fresh=actor.fresh)
+            every = [decision, *_consequences(session, decision, session.programmes)]
         except Refused as refused:
             outcomes.append((position, Outcome(order, refusals=tuple(refused.refusals))))
             continue

@@ -154,7 +154,7 @@ def _root_case(session: Session, actor_id: UUID, order: Order, cache: dict[UUID,
         programme_id = UUID(str(order.input.get("programme_id")))
     except ValueError:
         raise Refused([refuse("programme_unknown")]) from None
-    compiled = load_published(session.conn, programme_id)
+    compiled = cache.get(programme_id) or load_published(session.conn, programme_id)
     if compiled is None:
         raise Refused([refuse("programme_unknown")])
     cache[programme_id] = compiled
@@ -257,7 +257,8 @@ def decide(
 
 
 def _compiled_of(conn: psycopg.Connection[Any], case: Case, cache: dict[UUID, Compiled]) -> Compiled:
-    for compiled in cache.values():
-        if compiled.programme is case.programme:
-            return compiled
-    return programme_of(conn, cache, case.of["programme_id"])
+    row = case.project or case.subject
+    if row is not None:
+        return programme_of(conn, cache, row["programme_id"])
+    # A copy, because other threads add to what they share.
+    return next(compiled for compiled in list(cache.values()) if compiled.programme is case.programme)

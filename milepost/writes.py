@@ -118,10 +118,21 @@ class WriteSet:
     def write(self, conn: psycopg.Connection[Any]) -> None:
         """Write it all, or nothing: one statement."""
         parts = self._parts()
-        *first, last = parts
-        head = ", ".join(f"w{i} AS ({sql})" for i, (sql, _) in enumerate(first))
         params = [value for _, values in parts for value in values]
-        conn.execute(f"WITH {head} {last[0]}" if first else last[0], params)
+        psycopg.RawCursor(conn).execute(_together(tuple(sql for sql, _ in parts)), params)
+
+
+@lru_cache(maxsize=1024)
+def _together(parts: tuple[str, ...]) -> bytes:
+    """One statement of several, its placeholders numbered.
+
+    Numbered here once for a shape, because psycopg would read so long a text anew each time it is sent.
+    """
+    *first, last = parts
+    head = ", ".join(f"w{i} AS ({sql})" for i, sql in enumerate(first))
+    pieces = (f"WITH {head} {last}" if first else last).split("%s")
+    numbered = (f"{piece}${number}" for number, piece in enumerate(pieces[:-1], start=1))
+    return ("".join(numbered) + pieces[-1]).encode()
 
 
 def _shape(rows: int) -> int:
