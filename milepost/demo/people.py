@@ -1,4 +1,4 @@
-"""The people of an office: an account each and the roles they hold; a password only if the caller gives one."""
+"""The people of an office: an account each and the roles they hold; a password only where one is given."""
 
 from __future__ import annotations
 

@@ -159,7 +159,7 @@ def _remarks(delivery: Delivery) -> list[Finding]:
             (
                 "decided_before_evaluated",
                 f"决定日 {decided} 早于评价日 {evaluated}；按决定日办理。",
-                f"Decided on {decided}, before it was evaluated on {evaluated}; the day of the decision counts.",
+                f"Decided on {decided}, before it was evaluated on {evaluated}; the decision counts.",
             )
         )
     if evaluated is not None and evaluated < delivery.delivered_on:
