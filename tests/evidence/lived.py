@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
+from uuid import UUID
 
 from milepost.db import Database
+from milepost.documents import store
 from milepost.evidence.chain import head_leaf
 from milepost.evidence.merkle import root
 from tests.builders import World
@@ -36,7 +38,7 @@ def live(world: World) -> None:
     project_id, _ = world.payment_at("released")
     world.payment_at("returned")
     world.payment_at("void")
-    world.milestone_at("reported")
+    report_with_document(world, world.milestone_at("planned"))
     supervisor, finance = world.people["supervisor"][0], world.people["finance_officer"][0]
     world.take(supervisor, "project.place_hold", project_id, reason="audit")
     world.take(supervisor, "project.flag_integrity", project_id, reason="under inquiry")
@@ -45,6 +47,14 @@ def live(world: World) -> None:
     noticed = world.project_at("public_notice")
     notice = world.take(officer, "notice.publish", noticed).subject_id
     world.take(officer, "objection.file", notice, objector="Wang", contact="555", grounds="copied")
+
+
+def report_with_document(world: World, milestone_id: UUID) -> None:
+    """Hand in a report with a file."""
+    applicant = world.who("applicant")
+    with world.database.session() as session:
+        kept = store(session, "报告 report.pdf", b"%PDF-1.7 a report", applicant.id, 1_000)
+    world.take(applicant, "milestone.report", milestone_id, report="see file", documents=[kept.sha256])
 
 
 @dataclass(frozen=True)

@@ -221,7 +221,8 @@ TRANSFERS = {
     "one deleted": (f"DELETE FROM transfer WHERE payment_id = {A_SETTLED}", "transfer_missing"),
     "one added": (
         "INSERT INTO transfer SELECT gen_random_uuid(), chain_id, event_seq, debit_id, credit_id, "
-        f"amount_minor, currency, 'posted', NULL, NULL, payment_id FROM transfer WHERE payment_id = {A_SETTLED}",
+        "amount_minor, currency, 'posted', NULL, NULL, payment_id FROM transfer "
+        f"WHERE payment_id = {A_SETTLED}",
         "transfer_not_recorded",
     ),
     "one of no event": ("UPDATE transfer SET event_seq = 9999", "transfer_without_event"),
