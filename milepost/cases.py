@@ -61,7 +61,7 @@ FACTS: dict[str, str] = {
 # A round's tasks, whether the subject is the round or one of its tasks.
 _ROUND_OF = {"round": "s.id", "task": "s.round_id"}
 # Rows that stand beside the subject, read by primary key; gates and postings use them.
-_PAYMENT_JOINS = """
+PAYMENT_JOINS = """
   JOIN tranche t ON t.id = s.tranche_id
   LEFT JOIN milestone m ON m.id = s.milestone_id
   LEFT JOIN payee y ON y.id = p.payee_id
@@ -69,7 +69,7 @@ _PAYMENT_JOINS = """
   LEFT JOIN appropriation a ON a.programme_code = p.programme_code AND a.fiscal_year = %(year)s
     AND a.currency = s.currency AND a.state = 'voted'
   LEFT JOIN account ac ON ac.kind = 'appropriation' AND ac.owner_id = a.id"""
-_PAYMENT_COLUMNS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
+PAYMENT_COLUMNS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ("tranche", (("t.id", "id"), ("t.code", "code"), ("t.number", "number"), ("t.paid_minor", "paid_minor"))),
     ("milestone", (("m.id", "id"), ("m.state", "state"))),
     ("payee", (("y.id", "id"), ("y.entered_by", "entered_by"))),
@@ -138,7 +138,7 @@ def plan_for(noun: str, facts: frozenset[str], where: str) -> Plan:
     if of_project and noun != "project":
         take("project", [(f'p."{c}"', c) for c in _columns("project", _PROJECT_SKIP)])
     if noun == "payment":
-        for name, columns in _PAYMENT_COLUMNS:
+        for name, columns in PAYMENT_COLUMNS:
             take(name, columns)
     select.append(_ROLES if of_project else _ANY_ROLES)
     for fact in sorted(facts):
@@ -157,7 +157,7 @@ def plan_for(noun: str, facts: frozenset[str], where: str) -> Plan:
             select.append("NULL")
     joins = {
         "project": "JOIN project p ON p.id = s.id",
-        "payment": f"JOIN project p ON p.id = s.project_id{_PAYMENT_JOINS}",
+        "payment": f"JOIN project p ON p.id = s.project_id{PAYMENT_JOINS}",
     }
     join = joins.get(noun, "JOIN project p ON p.id = s.project_id") if of_project else ""
     sql = f'SELECT {", ".join(select)} FROM "{noun}" s {join} WHERE {where}'

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from config.programmes import Programme
 from states.case import Case
 from states.guards import guard, shown
 from states.refusals import Refusal, refuse
@@ -126,17 +127,25 @@ def required_reviews_done(case: Case) -> Refusal | None:
     return refuse("required_review_missing", kinds=", ".join(missing)) if missing else None
 
 
-def shut_gates(case: Case) -> list[Refusal]:
-    """Every gate of the payment's tranche that is shut, in the programme's order; none: it may be paid.
+def project_paying(case: Case) -> Refusal | None:
+    """Money moves while the project runs; this stands before every tranche's own gates."""
+    state = case.of["state"]
+    return None if state in PAYING_STATES else refuse("project_stopped", state=state)
+
+
+def gates_of(programme: Programme, code: str) -> tuple[Gate, ...]:
+    """What guards a tranche, in the order it is asked.
 
     The look-up of the tranche in the programme must succeed: a payment without gates is no payment.
     """
-    code = case.facts["tranche"]["code"]
-    tranche = next(t for t in case.programme.tranches if t.code == code)
-    found = [refusal for name in tranche.gates if (refusal := GATES[name](case)) is not None]
-    if case.of["state"] not in PAYING_STATES:
-        found.insert(0, refuse("project_stopped", state=case.of["state"]))
-    return found
+    tranche = next(t for t in programme.tranches if t.code == code)
+    return (project_paying, *(GATES[name] for name in tranche.gates))
+
+
+def shut_gates(case: Case) -> list[Refusal]:
+    """Every gate of the payment's tranche that is shut, in the programme's order; none: it may be paid."""
+    asked = gates_of(case.programme, case.facts["tranche"]["code"])
+    return [refusal for ask in asked if (refusal := ask(case)) is not None]
 
 
 @guard()
