@@ -1,0 +1,1 @@
+"""What people read, always narrowed to the one who asks."""

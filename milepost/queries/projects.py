@@ -1,0 +1,215 @@
+"""Projects: the list, and one project with everything the reader may see of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+from uuid import UUID
+
+from milepost.cases import load_cases
+from milepost.db import Session
+from milepost.programmes import load_published
+from milepost.queries.sight import MINE, ROLES_OF_P, VISIBLE, Row, Sight, masked, rows
+from states.gates import shut_gates
+from states.machines import Compiled
+from states.refusals import Refusal
+
+PAGE = 50
+GATED = ("planned", "due", "requested", "approved", "released")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page by key; ``next`` is where the following one begins, None at the end."""
+
+    rows: list[Row]
+    next: str | None
+
+
+def project_list(
+    session: Session,
+    actor_id: UUID,
+    *,
+    search: str = "",
+    state: str = "",
+    after: str = "",
+    limit: int = PAGE,
+) -> Page:
+    """The projects the actor may see, by code: those whose code, title or unit holds the search."""
+    pattern = "%" + search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+    found = rows(
+        session,
+        f"""WITH {MINE} SELECT p.id, p.code, p.title, p.unit_name, p.state, p.programme_code, p.currency,
+          coalesce(p.award_minor, p.requested_minor) AS amount_minor, p.award_minor IS NOT NULL AS awarded,
+          (SELECT min(d.due_on) FROM deadline d WHERE d.subject_id = p.id AND d.closed_seq IS NULL) AS due_on
+        FROM project p
+        WHERE {VISIBLE} AND (%(state)s = '' OR p.state = %(state)s) AND p.code > %(after)s
+          AND (%(search)s = '' OR p.code ILIKE %(pattern)s OR p.title ILIKE %(pattern)s
+               OR p.unit_name ILIKE %(pattern)s)
+        ORDER BY p.code LIMIT %(limit)s""",
+        {
+            "actor": actor_id,
+            "state": state,
+            "after": after,
+            "search": search,
+            "pattern": pattern,
+            "limit": limit + 1,
+        },
+    )
+    more = len(found) > limit
+    return Page(found[:limit], found[limit - 1]["code"] if more else None)
+
+
+@dataclass(slots=True)
+class ProjectView:
+    """One project as one person may see it. Empty lists also where the reader's roles show nothing."""
+
+    row: Row
+    compiled: Compiled
+    sight: Sight
+    office: Row | None
+    milestones: list[Row] = field(default_factory=list)
+    payments: list[Row] = field(default_factory=list)
+    blocked: dict[UUID, list[Refusal]] = field(default_factory=dict)
+    payees: list[Row] = field(default_factory=list)
+    rounds: list[Row] = field(default_factory=list)
+    tasks: list[Row] = field(default_factory=list)
+    notices: list[Row] = field(default_factory=list)
+    objections: list[Row] = field(default_factory=list)
+    holds: list[Row] = field(default_factory=list)
+    deadlines: list[Row] = field(default_factory=list)
+
+    def parts(self) -> dict[str, list[Row]]:
+        """The parts that have states of their own, by noun."""
+        return {
+            "milestone": self.milestones,
+            "payment": self.payments,
+            "payee": self.payees,
+            "round": self.rounds,
+            "task": self.tasks,
+            "notice": self.notices,
+            "objection": self.objections,
+        }
+
+
+_READS: dict[str, str] = {
+    "milestone": """SELECT s.*, n.name AS evaluator FROM milestone s
+      LEFT JOIN person n ON n.id = s.evaluator_id WHERE s.project_id = %(id)s ORDER BY s.number""",
+    "payment": """SELECT s.*, t.number, t.code, t.waits_for, t.paid_minor, t.spent_minor, m.number AS milestone_number,
+      c.checked_at, c.blocked AS blocked_codes,
+      coalesce((SELECT jsonb_agg(jsonb_build_object('duty', d.duty, 'name', n.name, 'person_id', n.id))
+        FROM duty d JOIN person n ON n.id = d.person_id WHERE d.payment_id = s.id), '[]') AS duties
+      FROM payment s JOIN tranche t ON t.id = s.tranche_id LEFT JOIN milestone m ON m.id = s.milestone_id
+      LEFT JOIN payment_check c ON c.payment_id = s.id
+      WHERE s.project_id = %(id)s ORDER BY t.number, s.attempt""",
+    "payee": """SELECT s.*, a.name AS entered_name, b.name AS verified_name FROM payee s
+      JOIN person a ON a.id = s.entered_by LEFT JOIN person b ON b.id = s.verified_by
+      WHERE s.project_id = %(id)s ORDER BY s.version, s.id""",
+    "round": "SELECT s.* FROM round s WHERE s.project_id = %(id)s ORDER BY s.number",
+    "task": """SELECT s.*, n.name AS expert FROM task s JOIN person n ON n.id = s.expert_id
+      WHERE s.project_id = %(id)s ORDER BY n.name, s.id""",
+    "notice": "SELECT s.* FROM notice s WHERE s.project_id = %(id)s ORDER BY s.issued_on, s.id",
+    "objection": "SELECT s.* FROM objection s WHERE s.project_id = %(id)s ORDER BY s.id",
+}
+
+
+def project_view(session: Session, actor_id: UUID, id: UUID) -> ProjectView | None:
+    """A project with its parts, or None where there is none or it is not for this person to see."""
+    found = rows(
+        session,
+        f"""WITH {MINE} SELECT p.*, {ROLES_OF_P} AS my_roles FROM project p WHERE p.id = %(id)s""",
+        {"actor": actor_id, "id": id},
+    )
+    if not found:
+        return None
+    row = found[0]
+    sight = Sight(actor_id, frozenset(row.pop("my_roles")))
+    compiled = load_published(session.conn, row["programme_id"])
+    if "project" not in sight.nouns or compiled is None:
+        return None
+    offices = rows(session, "SELECT * FROM office WHERE path = %(path)s", {"path": row["office_path"]})
+    view = ProjectView(row, compiled, sight, offices[0] if offices else None)
+    _read_parts(session, view)
+    view.holds = _holds(session, view)
+    view.deadlines = _deadlines(session, view)
+    if view.payments:
+        ids = [payment["id"] for payment in view.payments if payment["state"] in GATED]
+        view.blocked = blocked(session, actor_id, ids)
+    return view
+
+
+def _read_parts(session: Session, view: ProjectView) -> None:
+    sight, parts = view.sight, view.parts()
+    for noun, sql in _READS.items():
+        if noun in sight.nouns or noun == "milestone":
+            parts[noun].extend(r for r in rows(session, sql, {"id": view.row["id"]}) if sight.sees(noun, r))
+    for payee in view.payees:
+        if not sight.account_numbers:
+            payee["account_no"] = masked(payee["account_no"])
+    if not sight.objectors:
+        view.objections.clear()
+    if not sight.names:
+        for row in (*view.milestones, *view.payees):
+            for column in ("evaluator", "entered_name", "verified_name"):
+                row.pop(column, None)
+        for payment in view.payments:
+            payment["duties"] = []
+
+
+def _holds(session: Session, view: ProjectView) -> list[Row]:
+    kinds = ["hold"] if not view.sight.names else ["hold", "integrity"]
+    if not view.sight.nouns & {"payment"}:
+        return []
+    return rows(
+        session,
+        "SELECT h.id, h.kind, h.reason, h.placed_at, n.name AS placed_by FROM hold h "
+        "JOIN person n ON n.id = h.placed_by "
+        "WHERE h.project_id = %(id)s AND h.kind = ANY(%(kinds)s) AND h.lifted_at IS NULL ORDER BY h.placed_at",
+        {"id": view.row["id"], "kinds": kinds},
+    )
+
+
+def _deadlines(session: Session, view: ProjectView) -> list[Row]:
+    known = {row["id"] for part in view.parts().values() for row in part} | {view.row["id"]}
+    found = rows(
+        session,
+        "SELECT noun, subject_id, name, due_on, provisional, who, act FROM deadline "
+        "WHERE chain_id = %(id)s AND closed_seq IS NULL ORDER BY due_on, name",
+        {"id": view.row["id"]},
+    )
+    return [row for row in found if row["subject_id"] in known]
+
+
+def blocked(session: Session, actor_id: UUID, payment_ids: list[UUID]) -> dict[UUID, list[Refusal]]:
+    """What keeps each payment from being paid now, by the gates themselves; nothing: it may go on."""
+    if not payment_ids:
+        return {}
+    cache: dict[UUID, Compiled] = {}
+    cases = load_cases(session.conn, session.clock, "payment", payment_ids, actor_id, frozenset(), cache)
+    return {id: shut_gates(case) for id, case in cases.items()}
+
+
+def task_view(session: Session, actor_id: UUID, id: UUID) -> Row | None:
+    """An expert's own task with what it needs of the project: never money, never other experts."""
+    found = rows(
+        session,
+        """SELECT s.*, r.stage, r.number AS round_number, r.state AS round_state, p.code, p.title, p.unit_name,
+          p.leader_name, p.requested_minor, p.currency, p.plan, p.programme_id,
+          (SELECT min(d.due_on) FROM deadline d WHERE d.subject_id = s.id AND d.closed_seq IS NULL) AS due_on
+        FROM task s JOIN round r ON r.id = s.round_id JOIN project p ON p.id = s.project_id
+        WHERE s.id = %(id)s AND s.expert_id = %(actor)s AND EXISTS (
+          SELECT 1 FROM role_grant g WHERE g.person_id = %(actor)s AND g.role = 'expert'
+            AND g.revoked_at IS NULL AND (g.project_id = p.id OR starts_with(p.office_path, g.office_path)))""",
+        {"actor": actor_id, "id": id},
+    )
+    return found[0] if found else None
+
+
+def states_in_use(session: Session) -> list[str]:
+    """The states that some project stands in; the same for everybody, so that a filter tells nothing."""
+    return [row["state"] for row in rows(session, "SELECT DISTINCT state FROM project ORDER BY 1", {})]
+
+
+def overdue(due_on: date | None, today: date) -> bool:
+    """Whether a day has passed: a deadline lasts to the end of its day."""
+    return due_on is not None and due_on < today

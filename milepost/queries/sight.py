@@ -1,0 +1,176 @@
+"""Who sees what: the roles somebody has for a project, and what of it these roles show. The default is no.
+
+An expert sees their own tasks and what those need, an evaluator their own milestones. An applicant's role for
+an office lets them apply there; it shows the projects they took part in, not those of others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from psycopg.rows import dict_row
+
+from milepost.db import Session
+from schema.nouns import NOUNS
+
+Row = dict[str, Any]
+
+_PARTS = frozenset({"project", "milestone", "payment", "payee", "notice"})
+SEES: dict[str, frozenset[str]] = {
+    "applicant": _PARTS,
+    "principal_investigator": _PARTS,
+    "programme_officer": _PARTS | {"round", "task", "objection"},
+    "finance_officer": _PARTS,
+    "supervisor": _PARTS | {"round", "task", "objection"},
+    "counsel": frozenset({"project", "milestone", "notice"}),
+    "evaluator": frozenset({"project"}),
+    "expert": frozenset(),
+    "administrator": frozenset(),
+}
+GRANTEES = frozenset({"applicant", "principal_investigator"})
+STAFF = frozenset({"programme_officer", "finance_officer", "supervisor", "counsel"})
+FULL_ACCOUNTS = frozenset({"applicant", "finance_officer"})
+OBJECTORS = frozenset({"programme_officer", "supervisor"})
+FUNDS = frozenset({"finance_officer", "supervisor", "programme_officer"})
+
+_SCOPE = "(g.project_id = p.id OR starts_with(p.office_path, g.office_path))"
+_HOLDS = f"""{_SCOPE} AND CASE
+    WHEN g.role IN ('applicant', 'principal_investigator') THEN g.project_id IS NOT NULL
+      OR EXISTS (SELECT 1 FROM event e WHERE e.chain_id = p.id AND e.actor_id = %(actor)s)
+    WHEN g.role = 'evaluator' THEN
+      EXISTS (SELECT 1 FROM milestone v WHERE v.project_id = p.id AND v.evaluator_id = %(actor)s)
+    WHEN g.role = 'expert' THEN
+      EXISTS (SELECT 1 FROM task v WHERE v.project_id = p.id AND v.expert_id = %(actor)s)
+    ELSE g.role <> 'administrator' END"""
+MINE = """mine AS (SELECT role, office_path, project_id FROM role_grant
+  WHERE person_id = %(actor)s AND revoked_at IS NULL)"""
+ROLES_OF_P = f"ARRAY(SELECT DISTINCT g.role FROM mine g WHERE {_HOLDS})"
+
+
+def holds_role(roles: Iterable[str]) -> str:
+    """A condition on the project ``p``: the actor has one of these roles for it. Needs ``MINE``."""
+    names = ", ".join(f"'{role}'" for role in sorted(roles))
+    return f"EXISTS (SELECT 1 FROM mine g WHERE g.role IN ({names}) AND {_HOLDS})"
+
+
+VISIBLE = holds_role(role for role, nouns in SEES.items() if "project" in nouns)
+
+
+def rows(session: Session, sql: str, params: dict[str, Any]) -> list[Row]:
+    """Rows as dictionaries."""
+    with session.conn.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(sql, params).fetchall()
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What somebody's roles for one project show of it."""
+
+    actor_id: UUID
+    roles: frozenset[str]
+
+    @property
+    def nouns(self) -> frozenset[str]:
+        """The nouns that are shown whole; one's own tasks and milestones come on top."""
+        return frozenset().union(*(SEES.get(role, frozenset()) for role in self.roles))
+
+    def sees(self, noun: str, row: Row) -> bool:
+        """Whether one subject is shown."""
+        if noun in self.nouns:
+            return True
+        own = {"task": ("expert", "expert_id"), "milestone": ("evaluator", "evaluator_id")}.get(noun)
+        return own is not None and own[0] in self.roles and row.get(own[1]) == self.actor_id
+
+    @property
+    def names(self) -> bool:
+        """Whether it shows who of the office did what; to others the office speaks with its roles."""
+        return bool(self.roles & STAFF)
+
+    @property
+    def grantee_only(self) -> bool:
+        """Whether nothing but the grantee's roles is there."""
+        return bool(self.roles & GRANTEES) and not self.roles & STAFF
+
+    @property
+    def account_numbers(self) -> bool:
+        """Whether account numbers are shown in full."""
+        return bool(self.roles & FULL_ACCOUNTS)
+
+    @property
+    def objectors(self) -> bool:
+        """Whether it shows who objected."""
+        return bool(self.roles & OBJECTORS)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Something that a step can be taken on, as the one who asks may see it."""
+
+    noun: str
+    id: UUID
+    state: str
+    version: int
+    project_id: UUID | None
+    programme_id: UUID
+    sight: Sight
+    row: Row
+
+
+def masked(account_no: str) -> str:
+    """An account number without what makes it usable: its last four characters."""
+    bare = account_no.replace(" ", "")
+    return f"•••• {bare[-4:]}" if len(bare) > 4 else "••••"
+
+
+def roles_anywhere(session: Session, actor_id: UUID) -> frozenset[str]:
+    """The roles somebody holds for anything at all; menus and office-wide pages follow them."""
+    found = session.conn.execute(
+        "SELECT DISTINCT role FROM role_grant WHERE person_id = %s AND revoked_at IS NULL", (actor_id,)
+    ).fetchall()
+    return frozenset(row[0] for row in found)
+
+
+def find_subjects(session: Session, actor_id: UUID, noun: str, ids: Sequence[UUID]) -> dict[UUID, Subject]:
+    """Some subjects of a noun by id, as far as the actor may see them; the others are missing."""
+    if noun not in NOUNS or not ids:
+        return {}
+    if not NOUNS[noun].of_project:
+        return _office_wide(session, actor_id, noun, ids)
+    join = "JOIN project p ON p.id = s.id" if noun == "project" else "JOIN project p ON p.id = s.project_id"
+    found = rows(
+        session,
+        f"WITH {MINE} SELECT s.*, p.id AS of_project, p.programme_id AS of_programme, {ROLES_OF_P} AS my_roles "
+        f'FROM "{noun}" s {join} WHERE s.id = ANY(%(ids)s)',
+        {"actor": actor_id, "ids": list(ids)},
+    )
+    subjects: dict[UUID, Subject] = {}
+    for row in found:
+        sight = Sight(actor_id, frozenset(row.pop("my_roles")))
+        project_id, programme_id = row.pop("of_project"), row.pop("of_programme")
+        if sight.sees(noun, row):
+            subjects[row["id"]] = Subject(
+                noun, row["id"], row["state"], row["version"], project_id, programme_id, sight, row
+            )
+    return subjects
+
+
+def _office_wide(session: Session, actor_id: UUID, noun: str, ids: Sequence[UUID]) -> dict[UUID, Subject]:
+    roles = roles_anywhere(session, actor_id)
+    if not (roles if noun == "call" else roles & FUNDS):
+        return {}
+    found = rows(session, f'SELECT * FROM "{noun}" WHERE id = ANY(%(ids)s)', {"ids": list(ids)})
+    sight = Sight(actor_id, roles)
+    return {
+        row["id"]: Subject(
+            noun, row["id"], row["state"], row["version"], None, row["programme_id"], sight, row
+        )
+        for row in found
+    }
+
+
+def find_subject(session: Session, actor_id: UUID, noun: str, id: UUID) -> Subject | None:
+    """One subject, or None where there is none or it is not for this person to see."""
+    return find_subjects(session, actor_id, noun, [id]).get(id)

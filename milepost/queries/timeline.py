@@ -1,0 +1,106 @@
+"""What happened to a project: who, what, when and why, as far as the reader may see it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+from milepost.db import Session
+from milepost.queries.sight import GRANTEES, Sight, rows
+from states.labels import every_step
+from states.roles import PERMISSIONS
+
+PAGE = 30
+# What a person typed to say why; the first of these that a step asked for. Never an account, never a score.
+_WHY = ("reason", "opinion", "answer", "note", "evidence")
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One event. ``person`` is empty where the office speaks with its role only."""
+
+    seq: int
+    at: datetime
+    noun: str
+    subject_id: UUID
+    step: str
+    from_state: str
+    to_state: str
+    role: str
+    person: str
+    why: str
+    hash: str
+
+
+@lru_cache(maxsize=1)
+def told_to_grantees() -> frozenset[str]:
+    """The steps whose reasons are meant for the grantee: their own, and those that send them word."""
+    own = set().union(*(PERMISSIONS[role] for role in GRANTEES))
+    sent = {
+        step.name
+        for step in every_step().values()
+        if any(GRANTEES & set(notify.to) for notify in step.notify)
+    }
+    return frozenset(own | sent)
+
+
+def timeline(
+    session: Session, sight: Sight, project_id: UUID, *, before: int | None = None, limit: int = PAGE
+) -> tuple[list[Happening], int | None]:
+    """Events, the newest first, and where the next page begins."""
+    own = [] if "milestone" in sight.nouns else _own_milestones(session, sight, project_id)
+    found = rows(
+        session,
+        """SELECT e.seq, e.at, e.noun, e.subject_id, e.step, e.from_state, e.to_state, e.role, e.actor_id,
+          e.body, n.name, e.hash FROM event e JOIN person n ON n.id = e.actor_id
+        WHERE e.chain_id = %(id)s AND (%(before)s::bigint IS NULL OR e.seq < %(before)s)
+          AND (e.noun = ANY(%(nouns)s) OR e.subject_id = ANY(%(own)s))
+          AND (NOT %(grantee)s OR e.step = ANY(%(told)s) OR e.from_state <> e.to_state)
+        ORDER BY e.seq DESC LIMIT %(limit)s""",
+        {
+            "id": project_id,
+            "before": before,
+            "nouns": sorted(sight.nouns),
+            "own": own,
+            "grantee": not sight.names,
+            "told": sorted(told_to_grantees()),
+            "limit": limit + 1,
+        },
+    )
+    shown = [_happening(row, sight) for row in found[:limit]]
+    return shown, shown[-1].seq if len(found) > limit else None
+
+
+def _own_milestones(session: Session, sight: Sight, project_id: UUID) -> list[UUID]:
+    found = rows(
+        session,
+        "SELECT id FROM milestone WHERE project_id = %(id)s AND evaluator_id = %(actor)s",
+        {"id": project_id, "actor": sight.actor_id},
+    )
+    return [row["id"] for row in found]
+
+
+def _happening(row: dict[str, Any], sight: Sight) -> Happening:
+    given = json.loads(bytes(row["body"])).get("input") or {}
+    may_know = sight.names or row["actor_id"] == sight.actor_id
+    why = ""
+    if may_know or row["step"] in told_to_grantees():
+        why = next((str(given[key]) for key in _WHY if given.get(key)), "")
+    named = may_know or row["role"] in GRANTEES
+    return Happening(
+        row["seq"],
+        row["at"],
+        row["noun"],
+        row["subject_id"],
+        row["step"],
+        row["from_state"],
+        row["to_state"],
+        row["role"],
+        row["name"] if named else "",
+        why,
+        bytes(row["hash"]).hex(),
+    )

@@ -1,0 +1,93 @@
+"""Today's work: what waits for one person, the most urgent first."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from milepost.db import Session
+from milepost.queries.projects import Page
+from milepost.queries.sight import MINE, Row, holds_role, rows
+from states.machines import BUILT_IN_DEADLINES, static_machines
+
+PAGE = 50
+# Roles that wait as a role; experts and evaluators are named in their task or milestone.
+_WAITING = (
+    "applicant",
+    "principal_investigator",
+    "programme_officer",
+    "finance_officer",
+    "supervisor",
+    "counsel",
+)
+# These days come by themselves: nobody has anything to do for them.
+_BY_ITSELF = [deadline.name for deadline in BUILT_IN_DEADLINES]
+
+_DUE = "(SELECT min(d.due_on) FROM deadline d WHERE d.subject_id = {0} AND d.closed_seq IS NULL)"
+_WHO = " OR ".join(f"(d.who ? '{role}' AND {holds_role([role])})" for role in _WAITING)
+_FINANCE = holds_role(["finance_officer"])
+_SQL = f"""WITH {MINE}, item AS (
+  SELECT d.noun, d.subject_id, d.chain_id AS project_id, d.due_on FROM deadline d JOIN project p ON p.id = d.chain_id
+   WHERE d.closed_seq IS NULL AND d.name <> ALL(%(by_itself)s) AND d.noun NOT IN ('payment', 'payee')
+     AND ({_WHO})
+  UNION ALL
+  SELECT 'task', t.id, t.project_id, {_DUE.format("t.id")} FROM task t
+   WHERE t.expert_id = %(actor)s AND t.state IN ('invited', 'accepted', 'late')
+     AND EXISTS (SELECT 1 FROM mine g WHERE g.role = 'expert')
+  UNION ALL
+  SELECT 'milestone', m.id, m.project_id, {_DUE.format("m.id")} FROM milestone m
+   WHERE m.evaluator_id = %(actor)s AND m.state = 'reported'
+     AND EXISTS (SELECT 1 FROM mine g WHERE g.role IN ('evaluator', 'programme_officer'))
+  UNION ALL
+  SELECT 'payment', y.id, y.project_id, {_DUE.format("y.id")} FROM payment y JOIN project p ON p.id = y.project_id
+   WHERE y.state = ANY(%(paying)s) AND {_FINANCE}
+     AND NOT EXISTS (SELECT 1 FROM duty u WHERE u.payment_id = y.id AND u.person_id = %(actor)s)
+     AND NOT EXISTS (SELECT 1 FROM payee e WHERE e.id = p.payee_id AND e.entered_by = %(actor)s)
+  UNION ALL
+  SELECT 'payee', e.id, e.project_id, {_DUE.format("e.id")} FROM payee e JOIN project p ON p.id = e.project_id
+   WHERE e.state = 'entered' AND e.entered_by <> %(actor)s AND {_FINANCE}
+), one AS (
+  SELECT noun, subject_id, project_id, min(due_on) AS due_on FROM item GROUP BY 1, 2, 3
+)
+SELECT i.noun, i.subject_id, i.project_id, i.due_on, p.code, p.title, p.unit_name, p.programme_id, p.currency,
+  CASE i.noun WHEN 'project' THEN p.state ELSE coalesce(m.state, y.state, e.state, r.state, t.state, o.state, n.state)
+  END AS state,
+  coalesce(m.number, k.number, r.number) AS number, m.title AS part_title, y.amount_minor, r.stage
+FROM one i JOIN project p ON p.id = i.project_id
+LEFT JOIN milestone m ON i.noun = 'milestone' AND m.id = i.subject_id
+LEFT JOIN payment y ON i.noun = 'payment' AND y.id = i.subject_id
+LEFT JOIN tranche k ON k.id = y.tranche_id
+LEFT JOIN payee e ON i.noun = 'payee' AND e.id = i.subject_id
+LEFT JOIN task t ON i.noun = 'task' AND t.id = i.subject_id
+LEFT JOIN round r ON (i.noun = 'round' AND r.id = i.subject_id) OR r.id = t.round_id
+LEFT JOIN objection o ON i.noun = 'objection' AND o.id = i.subject_id
+LEFT JOIN notice n ON i.noun = 'notice' AND n.id = i.subject_id
+WHERE %(after_day)s::date IS NULL OR (coalesce(i.due_on, 'infinity'), i.subject_id) > (%(after_day)s, %(after_id)s)
+ORDER BY coalesce(i.due_on, 'infinity'), i.subject_id LIMIT %(limit)s"""
+
+
+def _paying_states() -> list[str]:
+    steps = static_machines()["payment"].steps.values()
+    return sorted({state for step in steps if step.duty for state in step.source})
+
+
+def work(session: Session, actor_id: UUID, *, after: str = "", limit: int = PAGE) -> Page:
+    """What waits for the actor, by day; ``after`` is the key a page before this one ended with."""
+    day, _, last = after.partition("~")
+    params: dict[str, Any] = {
+        "actor": actor_id,
+        "by_itself": _BY_ITSELF,
+        "paying": _paying_states(),
+        "after_day": day or None,
+        "after_id": UUID(last) if last else None,
+        "limit": limit + 1,
+    }
+    found = rows(session, _SQL, params)
+    more = len(found) > limit
+    return Page(found[:limit], _key(found[limit - 1]) if more else None)
+
+
+def _key(row: Row) -> str:
+    due: date | None = row["due_on"]
+    return f"{due.isoformat() if due else 'infinity'}~{row['subject_id']}"
