@@ -27,6 +27,7 @@ class Tranche(SQLModel, table=True):
         UniqueConstraint("project_id", "number", name="tranche_number_once"),
         CheckConstraint("amount_minor > 0", name="tranche_amount_positive"),
         CheckConstraint("spent_minor >= 0", name="tranche_spent_not_negative"),
+        CheckConstraint("paid_minor BETWEEN 0 AND amount_minor", name="tranche_paid_within"),
     )
 
     id: UUID = key()
@@ -122,6 +123,7 @@ class Account(SQLModel, table=True):
     """
 
     __table_args__ = (
+        UniqueConstraint("owner_id", "kind", "currency", name="account_once"),
         CheckConstraint(
             "kind = 'treasury' OR debits_posted + debits_pending <= credits_posted",
             name="account_not_overdrawn",
@@ -139,7 +141,7 @@ class Account(SQLModel, table=True):
 
     id: UUID = key()
     kind: str = words()
-    owner_id: UUID = Field(index=True)
+    owner_id: UUID
     currency: str = words()
     ceiling_minor: int | None = minor(null=True)
     drawn_minor: int = minor(default=0)

@@ -114,6 +114,8 @@ class Hold(SQLModel, table=True):
 class Contribution(SQLModel, table=True):
     """Own contribution (自筹) that finance has seen the evidence of."""
 
+    __table_args__ = (CheckConstraint("amount_minor > 0", name="contribution_amount_positive"),)
+
     id: UUID = key()
     project_id: UUID = link("project.id", index=True)
     amount_minor: int = minor()

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, UniqueConstraint
 from sqlmodel import SQLModel
 
-from schema.columns import document, key, link, words
+from schema.columns import document, key, link, minor, words
 
 
 class Round(SQLModel, table=True):
@@ -52,7 +52,7 @@ class Notice(SQLModel, table=True):
     issued_on: date
     opens_on: date
     closes_on: date
-    proposed_minor: int | None = None
+    proposed_minor: int | None = minor(null=True)
     state: str = words()
     version: int
 

@@ -10,6 +10,7 @@ CREATE TABLE "account" (
     credits_pending BIGINT DEFAULT 0 NOT NULL,
     credits_posted BIGINT DEFAULT 0 NOT NULL,
     PRIMARY KEY (id),
+    CONSTRAINT account_once UNIQUE (owner_id, kind, currency),
     CONSTRAINT account_not_overdrawn CHECK (kind = 'treasury' OR debits_posted + debits_pending <= credits_posted),
     CONSTRAINT account_ceiling CHECK (ceiling_minor IS NULL OR drawn_minor <= ceiling_minor),
     CONSTRAINT account_sums_not_negative CHECK (debits_posted >= 0 AND debits_pending >= 0 AND credits_posted >= 0 AND credits_pending >= 0),
@@ -299,6 +300,7 @@ CREATE TABLE "contribution" (
     verified_by UUID NOT NULL,
     verified_at TIMESTAMP WITH TIME ZONE NOT NULL,
     PRIMARY KEY (id),
+    CONSTRAINT contribution_amount_positive CHECK (amount_minor > 0),
     FOREIGN KEY(project_id) REFERENCES project (id),
     FOREIGN KEY(verified_by) REFERENCES person (id)
 );
@@ -349,7 +351,7 @@ CREATE TABLE "notice" (
     issued_on DATE NOT NULL,
     opens_on DATE NOT NULL,
     closes_on DATE NOT NULL,
-    proposed_minor INTEGER,
+    proposed_minor BIGINT,
     state TEXT NOT NULL,
     version INTEGER NOT NULL,
     PRIMARY KEY (id),
@@ -461,6 +463,7 @@ CREATE TABLE "tranche" (
     CONSTRAINT tranche_number_once UNIQUE (project_id, number),
     CONSTRAINT tranche_amount_positive CHECK (amount_minor > 0),
     CONSTRAINT tranche_spent_not_negative CHECK (spent_minor >= 0),
+    CONSTRAINT tranche_paid_within CHECK (paid_minor BETWEEN 0 AND amount_minor),
     FOREIGN KEY(project_id) REFERENCES project (id),
     FOREIGN KEY(milestone_id) REFERENCES milestone (id),
     FOREIGN KEY(previous_id) REFERENCES tranche (id)
@@ -542,8 +545,6 @@ CREATE TABLE "transfer" (
     FOREIGN KEY(reverses_id) REFERENCES transfer (id),
     FOREIGN KEY(payment_id) REFERENCES payment (id)
 );
-
-CREATE INDEX ix_account_owner_id ON account (owner_id);
 
 CREATE INDEX ix_simbank_instruction_end_to_end_id ON simbank_instruction (end_to_end_id);
 

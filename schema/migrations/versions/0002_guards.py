@@ -33,21 +33,26 @@ APPEND_ONLY = (
     "pledge",
     "contribution",
     "document",
+    "job_claim",
 )
 APP_UPDATES = (
     "message",
-    "deadline",
     "payment_check",
     "person",
     "role_grant",
     "web_session",
     "setting",
-    "machine",
     "office",
     "simbank_instruction",
-    "tranche",
-    "hold",
 )
+# Of these the application changes some columns and no others.
+APP_UPDATES_OF = {
+    "deadline": "closed_seq",
+    "machine": "sealed",
+    "tranche": "spent_minor, paid_minor",
+    "hold": "lifted_by, lifted_at",
+    "chain": "kind",
+}
 APP_DELETES = ("web_session", "payment_check", "setting")
 
 
@@ -55,6 +60,8 @@ def subject_matches() -> str:
     """The body of a check, a branch a noun, that the row stands where its last new event left it."""
     branches = []
     for noun in NOUNS:
+        # A project keeps to the machine of its own programme; other nouns have one for all.
+        own_machine = " OR s.machine <> a.machine" if noun == "project" else ""
         branches.append(
             f"""
     WHEN '{noun}' THEN
@@ -62,7 +69,7 @@ def subject_matches() -> str:
        WHERE a.noun = '{noun}'
          AND NOT EXISTS (SELECT 1 FROM added b WHERE b.subject_id = a.subject_id AND b.subject_seq > a.subject_seq)
          AND (s.id IS NULL OR s.state <> a.to_state OR s.version <> a.subject_seq
-              OR s.{NOUNS[noun]} <> a.chain_id);"""
+              OR s.{NOUNS[noun]} <> a.chain_id{own_machine});"""
         )
     return "".join(branches)
 
@@ -94,6 +101,11 @@ def upgrade() -> None:
             f'CREATE TRIGGER {table}_needs_event_up AFTER UPDATE ON "{table}" '
             f"REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION fact_needs_event('{chain}')"
         )
+    for table in ("tranche", "hold"):
+        op.execute(
+            f'CREATE TRIGGER {table}_stays BEFORE DELETE OR TRUNCATE ON "{table}" '
+            "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
+        )
     for table in APPEND_ONLY:
         op.execute(
             f'CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON "{table}" '
@@ -106,7 +118,8 @@ def upgrade() -> None:
         op.execute(f'GRANT UPDATE ON "{table}" TO milepost_app')
     for table in APP_DELETES:
         op.execute(f'GRANT DELETE ON "{table}" TO milepost_app')
-    op.execute("GRANT UPDATE (kind) ON chain TO milepost_app")
+    for table, columns in APP_UPDATES_OF.items():
+        op.execute(f'GRANT UPDATE ({columns}) ON "{table}" TO milepost_app')
 
 
 def downgrade() -> None:
@@ -118,6 +131,8 @@ def downgrade() -> None:
         "event_appended",
         "transfer_added",
         "account_opened",
+        "account_needs_event",
+        "duty_needs_event",
         "machine_stays_sealed",
         "allowed_step_before_seal",
         "chain_opened",
