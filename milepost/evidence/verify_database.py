@@ -134,6 +134,8 @@ def verify(database: Database, *, root: str | None = None, progress: Progress | 
     with database.session() as session, session.conn.transaction():
         conn = session.conn
         conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        # Not what somebody may have put before it: these very tables are to be checked.
+        conn.execute("SET LOCAL search_path TO public, pg_temp")
         _check_events(conn, report, findings, progress)
         _check_heads(conn, findings)
         for recount in recounts():

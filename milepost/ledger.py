@@ -1,0 +1,169 @@
+"""What the ledger says, in sums: budgets, totals by currency, and whether books, payments and bank agree.
+
+Reading only. A difference is never corrected here: whoever finds one settles it by a step of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import psycopg
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """Where the money of one currency stands, in minor units.
+
+    ``appropriated`` less ``held`` and ``released`` is what is left; ``released`` is commitment waiting for
+    the bank, plus ``with_bank``, plus ``paid``.
+    """
+
+    currency: str
+    appropriated_minor: int
+    held_minor: int
+    waiting_minor: int
+    with_bank_minor: int
+    paid_minor: int
+    payments_settled: int
+
+    @property
+    def left_minor(self) -> int:
+        """What may still be promised."""
+        spent = self.waiting_minor + self.with_bank_minor + self.paid_minor
+        return self.appropriated_minor - self.held_minor - spent
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Two figures that should be one: which, for what, and both of them."""
+
+    code: str
+    where: str
+    zh: str
+    en: str
+    booked: int
+    found: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciliation:
+    """The balances by currency, and every difference."""
+
+    balances: list[Balance] = field(default_factory=list)
+    differences: list[Difference] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """True when everything agrees."""
+        return not self.differences
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs; the shape is stable."""
+        balances = [{**asdict(b), "left_minor": b.left_minor} for b in self.balances]
+        return {"ok": self.ok, "balances": balances, "differences": [asdict(d) for d in self.differences]}
+
+
+_BALANCES = """
+SELECT a.currency,
+  coalesce(sum(a.credits_posted) FILTER (WHERE a.kind = 'appropriation'), 0)::bigint,
+  coalesce(sum(a.debits_pending) FILTER (WHERE a.kind = 'appropriation'), 0)::bigint,
+  coalesce(sum(a.credits_posted - a.debits_posted) FILTER (WHERE a.kind = 'commitment'), 0)::bigint,
+  coalesce(sum(a.credits_posted - a.debits_posted) FILTER (WHERE a.kind = 'payable'), 0)::bigint,
+  coalesce(sum(a.credits_posted - a.debits_posted) FILTER (WHERE a.kind = 'paid'), 0)::bigint,
+  (SELECT count(*) FROM payment y WHERE y.currency = a.currency AND y.state = 'settled')
+FROM account a GROUP BY a.currency ORDER BY a.currency"""
+
+# What an account of a project holds against the payments in the states that put it there.
+_BOOKS = (
+    (
+        "held_differs",
+        "已占用金额与在途申请不符",
+        "what is held is not what was requested and approved",
+        "commitment",
+        "credits_pending",
+        ("requested", "approved"),
+    ),
+    (
+        "waiting_differs",
+        "待交银行金额与已放款的拨付不符",
+        "what waits for the bank is not what was released",
+        "commitment",
+        "credits_posted - a.debits_posted",
+        ("released",),
+    ),
+    (
+        "with_bank_differs",
+        "银行在途金额与已交银行的拨付不符",
+        "what is with the bank is not what was handed to it",
+        "payable",
+        "credits_posted - a.debits_posted",
+        ("instructed", "unknown"),
+    ),
+    (
+        "paid_differs",
+        "已付金额与已结清的拨付不符",
+        "what is paid is not what was settled",
+        "paid",
+        "credits_posted - a.debits_posted",
+        ("settled",),
+    ),
+)
+_BOOK_SQL = """
+SELECT p.code, a.{column}, coalesce(y.total, 0)::bigint FROM account a JOIN project p ON p.id = a.owner_id
+  LEFT JOIN (SELECT project_id, currency, sum(amount_minor) AS total FROM payment
+              WHERE state = ANY(%s) GROUP BY 1, 2) y ON y.project_id = a.owner_id AND y.currency = a.currency
+ WHERE a.kind = %s AND a.{column} <> coalesce(y.total, 0) ORDER BY p.code"""
+
+# The simulated bank's own books, where there are any: what it booked for each end-to-end id.
+_BANK = """
+SELECT coalesce(p.code, b.end_to_end_id::text), coalesce(y.amount_minor, 0),
+       coalesce(b.total, 0)::bigint, coalesce(b.times, 0)::int
+  FROM (SELECT * FROM payment WHERE state = 'settled' AND attested IS NULL) y
+  FULL JOIN (SELECT end_to_end_id, sum(amount_minor) AS total, count(*) AS times
+               FROM simbank_instruction WHERE outcome = 'settled' GROUP BY 1) b ON b.end_to_end_id = y.id
+  LEFT JOIN payment q ON q.id = coalesce(y.id, b.end_to_end_id)
+  LEFT JOIN project p ON p.id = q.project_id
+ WHERE (y.id IS NULL AND q.state IS DISTINCT FROM 'instructed' AND q.state IS DISTINCT FROM 'unknown'
+        AND q.attested IS NULL)
+    OR b.end_to_end_id IS NOT NULL AND y.id IS NOT NULL AND (y.amount_minor <> b.total OR b.times <> 1)
+    OR (b.end_to_end_id IS NULL AND EXISTS (SELECT 1 FROM simbank_instruction WHERE end_to_end_id = y.id))
+ ORDER BY 1"""
+
+
+def balances(conn: psycopg.Connection[Any]) -> list[Balance]:
+    """Where the money of each currency stands."""
+    return [Balance(*row) for row in conn.execute(_BALANCES).fetchall()]
+
+
+def reconcile(conn: psycopg.Connection[Any]) -> Reconciliation:
+    """Hold the accounts against the payments, and the payments against the bank's books, in one snapshot."""
+    found: list[Difference] = []
+    with conn.transaction():
+        conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        totals = balances(conn)
+        for code, zh, en, kind, column, states in _BOOKS:
+            rows = conn.execute(_BOOK_SQL.format(column=column), (list(states), kind)).fetchall()
+            found += [Difference(code, where, zh, en, booked, paid) for where, booked, paid in rows]
+        for where, booked, total, times in conn.execute(_BANK).fetchall():
+            found.append(_bank_difference(where, booked, total, times))
+    return Reconciliation(totals, found)
+
+
+def _bank_difference(where: str, booked: int, total: int, times: int) -> Difference:
+    if times > 1:
+        code, zh, en = (
+            "bank_paid_twice",
+            "银行就同一笔拨付付款多次",
+            "the bank paid one payment more than once",
+        )
+    elif times == 0:
+        code, zh, en = "bank_did_not_pay", "已结清，但银行账上没有付款", "settled here, not paid by the bank"
+    elif booked == 0:
+        code, zh, en = "bank_paid_unasked", "银行已付，账上未结清", "paid by the bank, not settled here"
+    else:
+        code, zh, en = "bank_paid_other_sum", "银行所付金额不同", "the bank paid another sum"
+    return Difference(code, where, zh, en, booked, total)
+
+
+__all__ = ["Balance", "Difference", "Reconciliation", "balances", "reconcile"]
