@@ -36,6 +36,7 @@ from states.refusals import Refusal, Refused, refuse
 from states.step import Step
 
 CHUNK = 1000
+SLICE = 250
 RETRIES = 5
 Progress = Callable[[int, int], None]
 
@@ -265,9 +266,11 @@ def _consequences(session: Session, decision: Decision, cache: dict[UUID, Compil
     """The steps that follow, decided like any other, as the system, in the same transaction."""
     found: list[Decision] = []
     queue = [(decision, follow) for follow in decision.change.follow]
+    # Request ids are each actor's own; what follows is the system's, so its ids name the first actor too.
+    first = f"{decision.case.actor_id}:{decision.order.request_id}"
     while queue:
         cause, follow = queue.pop(0)
-        request = f"{cause.order.request_id}/{len(found) + 1}"
+        request = f"{first}/{len(found) + 1}"
         id = follow.subject_id if isinstance(follow.subject_id, UUID) else UUID(str(follow.subject_id))
         order = Order(follow.step, id, follow.input, request, None)
         noun, birth = _where(order)
@@ -305,22 +308,19 @@ def _chains_of(session: Session, orders: Sequence[Order]) -> dict[UUID, UUID]:
 def _chunks(session: Session, orders: Sequence[Order]) -> Iterable[list[tuple[int, Order, UUID | None]]]:
     """Sets of at most ``CHUNK`` orders with no project twice, in the order given for each project."""
     chains = _chains_of(session, orders)
-    left = [(i, order, chains.get(order.subject_id)) for i, order in enumerate(orders) if order.subject_id]
-    while left:
-        taken: list[tuple[int, Order, UUID | None]] = []
-        seen: set[UUID | None] = set()
-        later: list[tuple[int, Order, UUID | None]] = []
-        for at, entry in enumerate(left):
-            if entry[2] in seen:
-                later.append(entry)
-                continue
-            seen.add(entry[2])
-            taken.append(entry)
-            if len(taken) == CHUNK:
-                later.extend(left[at + 1 :])
-                break
-        yield taken
-        left = later
+    # The n-th order of a project goes into the n-th wave; a wave is cut into sets.
+    waves: list[list[tuple[int, Order, UUID | None]]] = []
+    depth: dict[UUID | None, int] = {}
+    for position, order in enumerate(orders):
+        chain = chains.get(order.subject_id) if order.subject_id else None
+        wave = depth.get(chain, 0)
+        depth[chain] = wave + 1
+        if wave == len(waves):
+            waves.append([])
+        waves[wave].append((position, order, chain))
+    for entries in waves:
+        for start in range(0, len(entries), CHUNK):
+            yield entries[start : start + CHUNK]
 
 
 def _perform_chunk(
@@ -386,31 +386,34 @@ def _load_set(session: Session, actor: Actor, chunk: list[tuple[int, Order, UUID
 def _set_based(
     session: Session, actor: Actor, chunk: list[tuple[int, Order, UUID | None]]
 ) -> list[tuple[int, Outcome]]:
+    """Decide a set and write it slice by slice: the database writes one while the next is decided."""
     session.conn.execute("BEGIN")
     loaded = _load_set(session, actor, chunk)
-    writes = WriteSet()
     outcomes: list[tuple[int, Outcome]] = []
-    wrote = False
-    for position, order, chain in chunk:
-        try:
-            if order.request_id in loaded.before:
-                outcomes.append((position, Outcome(order, _earlier(order, loaded.before[order.request_id]))))
-                continue
-            case = loaded.cases.get(order.subject_id) if order.subject_id else None
-            if case is None or chain is None:
-                raise Refused([refuse("not_found")])
-            decision = decide(session.conn, case, order, session.programmes, fresh=actor.fresh)
-            every = [decision, *_consequences(session, decision, session.programmes)]
-        except Refused as refused:
-            outcomes.append((position, Outcome(order, refusals=tuple(refused.refusals))))
-            continue
-        receipt = record(session, writes, loaded.heads[chain], every)
-        outcomes.append((position, Outcome(order, receipt)))
-        wrote = True
-    if wrote:
-        writes.write(session.conn)
-    session.conn.execute("COMMIT")
+    with session.conn.pipeline():
+        for start in range(0, len(chunk), SLICE):
+            writes = WriteSet()
+            for position, order, chain in chunk[start : start + SLICE]:
+                outcomes.append((position, _one_of_set(session, actor, loaded, writes, order, chain)))
+            writes.write(session.conn)
+        session.conn.execute("COMMIT")
     return outcomes
+
+
+def _one_of_set(
+    session: Session, actor: Actor, loaded: _Set, writes: WriteSet, order: Order, chain: UUID | None
+) -> Outcome:
+    try:
+        if order.request_id in loaded.before:
+            return Outcome(order, _earlier(order, loaded.before[order.request_id]))
+        case = loaded.cases.get(order.subject_id) if order.subject_id else None
+        if case is None or chain is None:
+            raise Refused([refuse("not_found")])
+        decision = decide(session.conn, case, order, session.programmes, fresh=actor.fresh)
+        every = [decision, *_consequences(session, decision, session.programmes)]
+    except Refused as refused:
+        return Outcome(order, refusals=tuple(refused.refusals))
+    return Outcome(order, record(session, writes, loaded.heads[chain], every))
 
 
 def _earlier(order: Order, before: Sequence[Any]) -> Receipt:

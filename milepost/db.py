@@ -16,7 +16,9 @@ from uuid import UUID
 import psycopg
 from alembic import command
 from alembic.config import Config
+from psycopg.types.json import set_json_loads
 from psycopg_pool import ConnectionPool
+from pydantic_core import from_json
 from sqlalchemy import Engine, create_engine
 
 from milepost.clock import Clock, SystemClock
@@ -39,6 +41,8 @@ class Session:
 
 
 def _configure(conn: psycopg.Connection[Any]) -> None:
+    # Facts come as JSON, several a row; pydantic's reader takes a quarter of the time of the standard one.
+    set_json_loads(from_json, conn)
     conn.execute(f"SET lock_timeout = '{LOCK_TIMEOUT}'; SET timezone = 'UTC'")
 
 

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -14,11 +15,11 @@ import psycopg
 from pydantic import ValidationError
 from pydantic_core import to_jsonable_python
 
-from milepost.cases import load_cases, needs_of, notice_window, person_roles, programme_of
+from milepost.cases import load_cases, notice_window, person_roles, programme_of
 from milepost.db import Session
 from milepost.programmes import load_published
 from states.case import Case, Change, chain_of_programme
-from states.guards import objections
+from states.guards import GUARDS, objections
 from states.machines import Compiled
 from states.postings import POSTINGS, Posting
 from states.refusals import Refusal, Refused, refuse
@@ -85,7 +86,11 @@ def fingerprint_of(order: Order) -> bytes:
     """What makes a request the same request: step, subject and input."""
     subject = str(order.subject_id) if order.subject_id else None
     given = {"step": order.step, "subject": subject, "input": to_jsonable_python(dict(order.input))}
-    return hashlib.sha256(json.dumps(given, sort_keys=True, ensure_ascii=False).encode()).digest()
+    return hashlib.sha256(_sorted_json(given).encode()).digest()
+
+
+# Made once: ``json.dumps`` makes an encoder for every call that asks for more than the ordinary.
+_sorted_json = json.JSONEncoder(sort_keys=True, ensure_ascii=False).encode
 
 
 def step_of(compiled: Compiled, name: str) -> Step:
@@ -195,9 +200,17 @@ def state_objection(case: Case, step: Step) -> Refusal | None:
     )
 
 
+@lru_cache(maxsize=1024)
+def _needs_late(needs: tuple[str, ...], guards: tuple[str, ...]) -> frozenset[str]:
+    every = {*needs, *(need for guard in guards for need in GUARDS[guard].needs)}
+    return frozenset(every & {"assignee_roles", "notice_window"})
+
+
 def _late_facts(conn: psycopg.Connection[Any], case: Case, step: Step) -> None:
     """Facts that depend on the input: the roles of a person who is named, the window of a notice."""
-    needs = needs_of([step])
+    needs = _needs_late(step.needs, step.guards)
+    if not needs:
+        return
     facts = dict(case.facts)
     if "assignee_roles" in needs:
         person = getattr(case.input, "evaluator_id", None) or getattr(case.input, "expert_id", None)

@@ -15,6 +15,8 @@ from uuid import UUID
 
 from schema.money import Explained
 
+# Made once: ``json.dumps`` makes an encoder for every call that asks for more than the ordinary.
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 # The previous hash of a chain that belongs to no project.
 GENESIS = bytes(32)
 FIRST_SEQ = 1
@@ -58,9 +60,8 @@ def canonical(obj: Mapping[str, object]) -> bytes:
     if not isinstance(obj, dict):
         raise _not_canonical("$", obj)
     _require_exact(obj, "$")
-    text = json.dumps(obj, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     try:
-        return text.encode("utf-8")
+        return _encode(obj).encode("utf-8")
     except UnicodeEncodeError:
         raise EvidenceError(
             "text_not_unicode",
