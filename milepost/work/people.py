@@ -1,0 +1,82 @@
+"""Who is to be told: roles become people, for many projects in one query."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+import psycopg
+
+NAMED = {"expert": "expert_id", "evaluator": "evaluator_id"}
+"""Roles that mean the one person named in the subject's row, not all who hold the role."""
+
+_LIVE = (
+    "SELECT {who}, g.role, g.person_id FROM {of} JOIN person n ON n.id = g.person_id AND n.active "
+    "WHERE g.revoked_at IS NULL AND g.role = ANY(%(roles)s)"
+)
+_OF_PROJECT = (
+    _LIVE.format(who="p.id", of="project p JOIN role_grant g ON g.project_id = p.id")
+    + " AND p.id = ANY(%(ids)s) UNION "
+    + _LIVE.format(
+        who="p.id",
+        of="project p JOIN role_grant g ON g.project_id IS NULL "
+        "AND starts_with(p.office_path, g.office_path)",
+    )
+    + " AND p.id = ANY(%(ids)s)"
+)
+_OF_OFFICE = _LIVE.format(who="NULL::uuid", of="role_grant g") + " AND g.office_path IS NOT NULL"
+
+People = dict[str, list[UUID]]
+
+
+def people_of_projects(
+    conn: psycopg.Connection[Any], project_ids: Collection[UUID], roles: Collection[str]
+) -> dict[UUID, People]:
+    """Per project, who holds each role for it or for an office above it; named roles are left out."""
+    asked = sorted(set(roles) - set(NAMED))
+    found: dict[UUID, People] = {id: {} for id in project_ids}
+    if asked and project_ids:
+        rows = conn.execute(_OF_PROJECT, {"ids": list(project_ids), "roles": asked})
+        for project_id, role, person_id in rows.fetchall():
+            found[project_id].setdefault(role, []).append(person_id)
+    return found
+
+
+def people_of_offices(conn: psycopg.Connection[Any], roles: Collection[str]) -> People:
+    """Who holds each role for any office: for what belongs to a programme and to no project."""
+    found: People = {}
+    for _, role, person_id in conn.execute(_OF_OFFICE, {"roles": sorted(roles)}).fetchall():
+        found.setdefault(role, []).append(person_id)
+    return found
+
+
+def named_people(
+    conn: psycopg.Connection[Any], noun: str, subject_ids: Sequence[UUID]
+) -> dict[UUID, dict[str, UUID]]:
+    """Per subject, the person its row names under a role: a task's expert, a milestone's evaluator."""
+    role = {"task": "expert", "milestone": "evaluator"}.get(noun)
+    if role is None or not subject_ids:
+        return {}
+    rows = conn.execute(
+        f'SELECT id, "{NAMED[role]}" FROM "{noun}" WHERE id = ANY(%s) AND "{NAMED[role]}" IS NOT NULL',
+        (list(subject_ids),),
+    )
+    return {id: {role: person} for id, person in rows.fetchall()}
+
+
+def chosen(
+    roles: Iterable[str], people: Mapping[str, Sequence[UUID]], named: Mapping[str, UUID]
+) -> list[UUID]:
+    """The people of some roles, each once, in a fixed order."""
+    ids = set[UUID]()
+    for role in roles:
+        if role in NAMED:
+            if role in named:
+                ids.add(named[role])
+        else:
+            ids.update(people.get(role, ()))
+    return sorted(ids)
+
+
+__all__ = ["NAMED", "People", "chosen", "named_people", "people_of_offices", "people_of_projects"]

@@ -1,0 +1,167 @@
+"""Reads the payments that wait, with what their gates need, in batches: one query, bounded memory.
+
+A full check reads through a cursor that outlives transactions, so that the planner joins once for all
+payments while each batch is written in a transaction of its own. A check of what changed first asks for the
+ids, of which there are few.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from itertools import pairwise
+from typing import Any
+from uuid import UUID
+
+import psycopg
+
+from milepost.cases import PAYMENT_JOINS
+from milepost.db import Session
+from milepost.work.verdicts import Layout
+
+WAITING = "s.state IN ('planned', 'due')"
+FEW = 20_000
+"""Up to so many changed payments are read by their ids; beyond, all are read in one pass."""
+
+_SPAN = "s.id >= %(low)s AND s.id <= %(high)s"
+_CHANGED = """(k.payment_id IS NULL OR k.chain_seq <> c.seq OR k.recheck_on <= %(today)s
+  OR (k.funds_mark <> 0 AND k.funds_mark <> ALL(%(marks)s::bigint[])))"""
+_BESIDE = "JOIN chain c ON c.id = s.project_id LEFT JOIN payment_check k ON k.payment_id = s.id"
+_TAIL = (
+    "s.id, s.version, c.seq, k.chain_seq, k.recheck_on, k.funds_mark, k.blocked::text AS blocked, "
+    "s.project_id"
+)
+_CURSOR = "payment_check_scan"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A range of payment ids, both ends included: a slice of the work that another process may take."""
+
+    low: UUID
+    high: UUID
+
+
+EVERY = Span(UUID(int=0), UUID(int=2**128 - 1))
+
+
+def spans(count: int) -> list[Span]:
+    """All ids in ``count`` ranges of equal width."""
+    edges = [2**128 * n // count for n in range(count + 1)]
+    return [Span(UUID(int=a), UUID(int=b - 1)) for a, b in pairwise(edges)]
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A waiting payment: its chain's end, and what the last check wrote (``seq`` None: nothing yet)."""
+
+    id: UUID
+    version: int
+    chain_seq: int
+    seq: int | None
+    recheck_on: Any
+    mark: int | None
+    blocked: str | None
+    project_id: UUID
+
+
+def funds_mark(funds_id: UUID | None, left_minor: int | None, none: int) -> int:
+    """A number that changes when the appropriation does; ``none`` where there is no appropriation."""
+    if funds_id is None:
+        return none
+    return _digest(f"{funds_id}:{left_minor}")
+
+
+def _digest(text: str) -> int:
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), signed=True) or 1
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """The marks of this year's appropriations, and the one for payments whose programme has none."""
+
+    current: list[int]
+    none: int
+
+    @classmethod
+    def read(cls, session: Session) -> Marks:
+        """What the appropriations of the year are worth now."""
+        rows = session.conn.execute(
+            "SELECT a.programme_code, a.currency, a.id, ac.credits_posted - ac.debits_posted - "
+            "ac.debits_pending FROM appropriation a JOIN account ac ON ac.kind = 'appropriation' AND "
+            "ac.owner_id = a.id WHERE a.fiscal_year = %s AND a.state = 'voted' ORDER BY 1, 2",
+            (session.clock.today().year,),
+        ).fetchall()
+        # Whoever found no appropriation looks again when there is another one.
+        none = _digest(f"none:{session.clock.today().year}:{[(code, money) for code, money, _, _ in rows]}")
+        return cls([*(funds_mark(id, left, none) for _, _, id, left in rows), none], none)
+
+
+def count_waiting(conn: psycopg.Connection[Any], span: Span | None = None) -> int:
+    """How many payments wait."""
+    given = span or EVERY
+    row = conn.execute(
+        f"SELECT count(*) FROM payment s WHERE {WAITING} AND {_SPAN}", {"low": given.low, "high": given.high}
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def batches(
+    session: Session, layout: Layout, marks: Marks, *, full: bool, span: Span, size: int
+) -> Iterator[Sequence[Sequence[Any]]]:
+    """The rows to judge, ``size`` at a time: the layout's columns, then those of ``Recorded``."""
+    today = session.clock.today()
+    params = {
+        "low": span.low,
+        "high": span.high,
+        "today": today,
+        "year": today.year,
+        "marks": marks.current,
+    }
+    if full:
+        yield from _scanned(session.conn, _query(layout, WAITING), params, size)
+        return
+    changed = f"{WAITING} AND {_CHANGED}"
+    ids = session.conn.execute(
+        f"SELECT s.id FROM payment s {_BESIDE} WHERE {changed} AND {_SPAN} LIMIT {FEW + 1}", params
+    ).fetchall()
+    if len(ids) > FEW:
+        yield from _scanned(session.conn, _query(layout, changed), params, size)
+        return
+    # Asked again by what was true of them, because another check may have come first.
+    sql = _query(layout, f"{changed} AND s.id = ANY(%(ids)s)")
+    for start in range(0, len(ids), size):
+        params["ids"] = [row[0] for row in ids[start : start + size]]
+        yield _fetch(session.conn, sql, params)
+
+
+def _query(layout: Layout, where: str) -> str:
+    return (
+        f"SELECT {', '.join(layout.columns)}, {_TAIL} FROM payment s "
+        f"JOIN project p ON p.id = s.project_id {_BESIDE} {PAYMENT_JOINS} WHERE {where} AND {_SPAN}"
+    )
+
+
+def _fetch(conn: psycopg.Connection[Any], sql: str, params: Any = None) -> list[Any]:
+    with conn.cursor(binary=True) as cursor:
+        return cursor.execute(sql, params, prepare=False).fetchall()
+
+
+def _scanned(
+    conn: psycopg.Connection[Any], sql: str, params: dict[str, Any], size: int
+) -> Iterator[Sequence[Sequence[Any]]]:
+    with conn.transaction():
+        # Enough to join in memory; a plan for many rows is not worth compiling.
+        conn.execute("SET LOCAL work_mem = '64MB'; SET LOCAL jit = off")
+        conn.execute(f"DECLARE {_CURSOR} NO SCROLL CURSOR WITH HOLD FOR {sql}", params, prepare=False)
+    try:
+        while rows := _fetch(conn, f"FETCH FORWARD {size} FROM {_CURSOR}"):
+            yield rows
+    finally:
+        if not conn.closed and not conn.broken:
+            conn.execute(f"CLOSE {_CURSOR}", prepare=False)
+
+
+__all__ = ["EVERY", "FEW", "Marks", "Recorded", "Span", "batches", "count_waiting", "funds_mark", "spans"]
