@@ -81,8 +81,7 @@ def upgrade() -> None:
     for noun, chain in NOUNS.items():
         op.execute(
             f'CREATE TRIGGER {noun}_state_needs_event AFTER UPDATE ON "{noun}" '
-            "REFERENCING OLD TABLE AS stale NEW TABLE AS fresh "
-            f"FOR EACH STATEMENT EXECUTE FUNCTION state_needs_event('{chain}')"
+            f"FOR EACH ROW EXECUTE FUNCTION state_needs_event('{chain}')"
         )
         op.execute(
             f'CREATE TRIGGER {noun}_birth_needs_event AFTER INSERT ON "{noun}" '

@@ -66,37 +66,33 @@ END $$
 CREATE TRIGGER event_appended AFTER INSERT ON event REFERENCING NEW TABLE AS added
 FOR EACH STATEMENT EXECUTE FUNCTION event_appended()
 --;
--- A state or a version changes with its event; any other column of a noun with some event of its chain.
+-- A state or a version changes with its event; any other column of a noun with some event of its chain. Row by
+-- row, still at the end of the statement: joined as tables, old and new rows are compared each with each by the
+-- plan that was kept from a statement with one row.
 CREATE FUNCTION state_needs_event() RETURNS trigger LANGUAGE plpgsql
 SET search_path = public, pg_temp AS $$
-DECLARE wrong bigint;
+DECLARE chain uuid; chain_before uuid;
 BEGIN
-  SELECT count(*) INTO wrong FROM fresh n JOIN stale o USING (id)
-   WHERE (n.state <> o.state OR n.version <> o.version)
-     AND (n.version <= o.version OR NOT EXISTS (
-       SELECT 1 FROM event e WHERE e.subject_id = n.id AND e.subject_seq = n.version
-          AND e.to_state = n.state AND e.noun = TG_TABLE_NAME));
-  IF wrong > 0 THEN
+  IF NEW.id <> OLD.id THEN
+    RAISE EXCEPTION 'an id of % was changed', TG_TABLE_NAME USING ERRCODE = 'MP003';
+  END IF;
+  IF (NEW.state <> OLD.state OR NEW.version <> OLD.version)
+     AND (NEW.version <= OLD.version OR NOT EXISTS (
+       SELECT 1 FROM event e WHERE e.subject_id = NEW.id AND e.subject_seq = NEW.version
+          AND e.to_state = NEW.state AND e.noun = TG_TABLE_NAME)) THEN
     RAISE EXCEPTION 'a state of % was changed without its event', TG_TABLE_NAME USING ERRCODE = 'MP003';
   END IF;
   IF TG_ARGV[0] = 'id' THEN
-    SELECT count(*) INTO wrong FROM fresh n
-     WHERE (SELECT e.xid FROM event e WHERE e.chain_id = n.id ORDER BY e.seq DESC LIMIT 1) IS DISTINCT FROM (pg_current_xact_id()::text)::bigint;
+    chain := NEW.id; chain_before := OLD.id;
   ELSIF TG_ARGV[0] = 'project_id' THEN
-    SELECT count(*) INTO wrong FROM fresh n JOIN stale o USING (id)
-     WHERE n.project_id <> o.project_id
-        OR (SELECT e.xid FROM event e WHERE e.chain_id = n.project_id ORDER BY e.seq DESC LIMIT 1) IS DISTINCT FROM (pg_current_xact_id()::text)::bigint;
+    chain := NEW.project_id; chain_before := OLD.project_id;
   ELSE
-    SELECT count(*) INTO wrong FROM fresh n JOIN stale o USING (id)
-     WHERE n.chain_id <> o.chain_id
-        OR (SELECT e.xid FROM event e WHERE e.chain_id = n.chain_id ORDER BY e.seq DESC LIMIT 1) IS DISTINCT FROM (pg_current_xact_id()::text)::bigint;
+    chain := NEW.chain_id; chain_before := OLD.chain_id;
   END IF;
-  IF wrong > 0 THEN
+  IF chain IS DISTINCT FROM chain_before
+     OR (SELECT e.xid FROM event e WHERE e.chain_id = chain ORDER BY e.seq DESC LIMIT 1)
+        IS DISTINCT FROM (pg_current_xact_id()::text)::bigint THEN
     RAISE EXCEPTION 'a row of % was changed without an event', TG_TABLE_NAME USING ERRCODE = 'MP003';
-  END IF;
-  SELECT count(*) INTO wrong FROM stale o LEFT JOIN fresh n USING (id) WHERE n.id IS NULL;
-  IF wrong > 0 THEN
-    RAISE EXCEPTION 'an id of % was changed', TG_TABLE_NAME USING ERRCODE = 'MP003';
   END IF;
   RETURN NULL;
 END $$
