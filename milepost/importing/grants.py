@@ -56,12 +56,17 @@ class Grant:
         return sorted(found, key=lambda d: (d.delivered_on, d.milestone))
 
     @property
+    def slug(self) -> str:
+        """The name as a short word of small letters, digits and hyphens that no other grant has."""
+        slug = re.sub(r"[^a-z0-9-]+", "-", self.name.lower()).strip("-")[:45] or "grant"
+        if slug == self.name:
+            return slug
+        return f"{slug}-{hashlib.sha256(self.name.encode()).hexdigest()[:8]}"
+
+    @property
     def office(self) -> str:
-        """The office of the grantee, below the programme's: a path that no other grant has."""
-        slug = re.sub(r"[^a-z0-9-]+", "-", self.name.lower()).strip("-") or "grant"
-        if slug != self.name:
-            slug = f"{slug}-{hashlib.sha256(self.name.encode()).hexdigest()[:8]}"
-        return f"/grants/{slug}/"
+        """The grantee's own office below the programme's, so that nobody else's project is theirs."""
+        return f"/grants/{self.slug}/"
 
 
 @dataclass(slots=True)
