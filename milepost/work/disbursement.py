@@ -66,12 +66,12 @@ async def disburse(
     *,
     reply_seconds: float = REPLY_SECONDS,
     at_once: int = AT_ONCE,
-    quiet: timedelta = QUIET,
+    quiet: timedelta | None = None,
 ) -> DisbursementReport:
     """Ask about what the bank has not answered, then instruct and submit what is released.
 
-    ``quiet``: how old an instruction must be before the bank's "never received" is believed. Zero only for
-    a bank whose word takes in what is still on its way, as the simulated one's does.
+    ``quiet``: how old an instruction must be before the bank's "never received" is believed; by default what
+    the bank says of itself, else a quarter of an hour, since what was sent may still be on its way.
     """
     report = DisbursementReport()
     with database.session() as session:
@@ -80,7 +80,8 @@ async def disburse(
             report.busy = True
             return report
         try:
-            run = _Run(session, bank, report, reply_seconds, quiet)
+            waited = quiet if quiet is not None else getattr(bank, "quiet", QUIET)
+            run = _Run(session, bank, report, reply_seconds, waited)
             await run.all_of("('instructed', 'unknown')", run.resolve, at_once)
             await run.all_of("('released')", run.pay, at_once)
         finally:

@@ -195,7 +195,7 @@ class Verdict:
     """What the gates say of a payment.
 
     ``blocked`` is the refusals as the database writes JSON. ``recheck_on`` is the next day that may change
-    it by itself. ``by_funds``: it may change with the appropriation.
+    it by itself. ``by_funds``: a change of the appropriation may change it.
     """
 
     refusals: tuple[Refusal, ...]
@@ -249,7 +249,7 @@ class Bench:
         answers = pattern.answers.copy()
         for position, ask in pattern.each:
             answers[position] = self._ask(pattern, ask)
-        return self._verdict(row[2], answers)
+        return self._verdict(answers)
 
     def shared(self, row: Sequence[Any], column: Column) -> Any:
         """A shared column of a row, as gates see it."""
@@ -271,7 +271,7 @@ class Bench:
             if any(_own(column) for column in seen):
                 pattern.each.append((len(pattern.answers) - 1, ask))
         if not pattern.each:
-            pattern.verdict = self._verdict(row[2], pattern.answers)
+            pattern.verdict = self._verdict(pattern.answers)
         return pattern
 
     def _case(self, parts: Mapping[str, Facts], programme: Programme) -> Probe:
@@ -317,14 +317,15 @@ class Bench:
             (d for day in days for d in (day, day + timedelta(days=1)) if d > self.today), default=None
         )
 
-    def _verdict(self, state: str, answers: list[tuple[Refusal | None, date | None, bool]]) -> Verdict:
-        key = (state, *answers)
+    def _verdict(self, answers: list[tuple[Refusal | None, date | None, bool]]) -> Verdict:
+        key = tuple(answers)
         found = self._verdicts.get(key)
         if found is not None:
             return found
         refusals = tuple(refusal for refusal, _, _ in answers if refusal is not None)
         days = [day for _, day, _ in answers if day is not None]
-        by_funds = any(funds and (refusal is not None or state == "due") for refusal, _, funds in answers)
+        # While something else blocks it as well, only the gate that the funds shut waits for them.
+        by_funds = any(funds and (refusal is not None or not refusals) for refusal, _, funds in answers)
         verdict = Verdict(refusals, as_stored(refusals), min(days, default=None), by_funds)
         if len(self._verdicts) >= KEPT:
             self._verdicts.clear()
