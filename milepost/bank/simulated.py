@@ -105,7 +105,7 @@ class SimulatedBank:
     """The bank's counter (``submit``, ``status``) over its books in ``simbank_instruction``."""
 
     quiet = timedelta(0)
-    """How old an instruction must be before "never received" is certain: a status waits for what is on its way."""
+    """How old an instruction must be before "never received" is certain: ``status`` waits for it."""
 
     def __init__(
         self, database: Database | str, behaviour: Behaviour | None = None, *, clock: Clock | None = None
