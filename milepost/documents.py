@@ -122,6 +122,8 @@ def store(session: Session, name: str, content: bytes, person_id: UUID, bytes_ma
 
 def not_brought(session: Session, person_id: UUID, digests: Sequence[str]) -> list[str]:
     """Which of some documents the person did not hand in: knowing a hash is not having the file."""
+    if not digests:
+        return []
     rows = session.conn.execute(
         "SELECT sha256 FROM document_upload WHERE person_id = %s AND sha256 = ANY(%s)",
         (person_id, list(digests)),

@@ -1,0 +1,1 @@
+"""The pages and the JSON API, both drawn from the tables of steps."""

@@ -1,0 +1,209 @@
+"""My work, the projects, one project with its parts and timeline, an expert's task, documents."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+from uuid import UUID
+
+from fastapi import APIRouter
+from starlette.responses import RedirectResponse, Response
+
+from milepost.documents import Stored, content_of, described
+from milepost.programmes import load_published
+from milepost.queries.projects import Page, ProjectView, project_list, project_view, states_in_use, task_view
+from milepost.queries.sight import Row, find_subject
+from milepost.queries.timeline import Happening, timeline
+from milepost.queries.work import work
+from milepost.web.offers import Offer, heading, home_of, offers_for, roots
+from milepost.web.render import page
+from milepost.web.visitor import Member, Missing, Visitor
+from schema.nouns import NOUNS
+from states.machines import Compiled
+from states.roles import PERMISSIONS
+from states.stages import STAGES
+from states.step import Step
+
+router = APIRouter(include_in_schema=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """One thing that waits for the reader: what, where, what can be done, until when."""
+
+    row: Row
+    heading: str
+    url: str
+    steps: list[Step]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkPage:
+    """Today's work."""
+
+    items: list[Waiting]
+    next: str | None
+    first: bool
+    roots: list[Step]
+
+
+def _possible(row: Row, compiled: Compiled, roles: frozenset[str]) -> list[Step]:
+    """The steps that the reader's roles know from here and that lead on."""
+    mine = set().union(*(PERMISSIONS.get(role, frozenset()) for role in roles))
+    machine = compiled.machines[row["noun"]]
+    return [step for step in machine.steps_from(row["state"]) if step.name in mine]
+
+
+@router.get("/")
+def my_work(visitor: Member, after: str = "") -> Response:
+    """What waits for the person, the most urgent first."""
+    try:
+        found: Page = work(visitor.session, visitor.id, after=after)
+    except ValueError:
+        raise Missing from None
+    programmes: dict[UUID, Compiled | None] = {}
+    items = []
+    for row in found.rows:
+        id = row["programme_id"]
+        if id not in programmes:
+            programmes[id] = load_published(visitor.session.conn, id)
+        compiled = programmes[id]
+        assert compiled is not None
+        named = {**row, "title": row["part_title"]}
+        head = "" if row["noun"] == "project" else heading(row["noun"], named, visitor.locale)
+        expert = "expert" in visitor.roles and row["noun"] == "task"
+        url = home_of(row["noun"], row["subject_id"], row["project_id"], as_expert=expert)
+        items.append(Waiting(row, head, url, _possible(row, compiled, visitor.roles)))
+    view = WorkPage(items, found.next, not after, roots(visitor.roles, "project"))
+    return page(visitor, "work.html", view)
+
+
+@dataclass(frozen=True, slots=True)
+class ListPage:
+    """The projects that match."""
+
+    rows: list[Row]
+    next: str | None
+    search: str
+    state: str
+    states: list[str]
+    roots: list[Step]
+
+
+@router.get("/projects")
+def projects(visitor: Member, search: str = "", state: str = "", after: str = "") -> Response:
+    """The projects the person may see."""
+    search = search.strip()[:200]
+    found = project_list(visitor.session, visitor.id, search=search, state=state, after=after)
+    states = states_in_use(visitor.session)
+    order = list(STAGES)
+    states.sort(key=lambda s: (order.index(s) if s in order else len(order), s))
+    view = ListPage(found.rows, found.next, search, state, states, roots(visitor.roles, "project"))
+    return page(visitor, "projects.html", view)
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectPage:
+    """One project as its reader sees it."""
+
+    project: ProjectView
+    offers: dict[UUID, list[Offer]]
+    stages: list[tuple[str, str]]
+    documents: dict[str, Stored]
+    happenings: list[Happening]
+    before: int | None
+    earlier: bool
+    names: dict[UUID, str]
+
+
+def _stages(project: ProjectView) -> list[tuple[str, str]]:
+    """The stages in order, each past, present or ahead; none is present once the project left the line."""
+    stages = project.compiled.programme.stages
+    at = project.row["suspended_from"] or project.row["state"]
+    ended = project.row["state"].startswith("closed") or project.row["state"] == "archived"
+    where = stages.index(at) if at in stages else len(stages) if ended else -1
+    return [(s, "past" if i < where else "present" if i == where else "ahead") for i, s in enumerate(stages)]
+
+
+@router.get("/projects/{id}")
+def project(visitor: Member, id: UUID, before: int | None = None) -> Response:
+    """One project."""
+    found = project_view(visitor.session, visitor.id, id)
+    if found is None:
+        raise Missing
+    offers = offers_for(visitor, "project", [id], found.sight.roles)
+    names: dict[UUID, str] = {}
+    for noun, part in found.parts().items():
+        offers.update(offers_for(visitor, noun, [row["id"] for row in part], found.sight.roles))
+        names.update({row["id"]: heading(noun, row, visitor.locale) for row in part})
+    digests = [digest for milestone in found.milestones for digest in milestone["documents"] or ()]
+    happenings, earlier = timeline(visitor.session, found.sight, id, before=before)
+    view = ProjectPage(
+        found,
+        offers,
+        _stages(found),
+        described(visitor.session, digests),
+        happenings,
+        earlier,
+        before is not None,
+        names,
+    )
+    return page(visitor, "project.html", view)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskPage:
+    """An expert's task."""
+
+    task: Row
+    compiled: Compiled
+    offers: list[Offer]
+
+
+@router.get("/tasks/{id}")
+def task(visitor: Member, id: UUID) -> Response:
+    """An expert's own task and what it needs; nobody else's."""
+    row = task_view(visitor.session, visitor.id, id)
+    if row is None:
+        raise Missing
+    compiled = load_published(visitor.session.conn, row["programme_id"])
+    assert compiled is not None
+    offers = offers_for(visitor, "task", [id], {"expert"}).get(id, [])
+    return page(visitor, "task.html", TaskPage(row, compiled, offers))
+
+
+@router.get("/go/{noun}/{id}")
+def go(visitor: Member, noun: str, id: UUID) -> Response:
+    """The page that shows a subject: the address that mails carry."""
+    subject = find_subject(visitor.session, visitor.id, noun, id) if noun in NOUNS else None
+    if subject is None:
+        raise Missing
+    whole = "task" in subject.sight.nouns
+    home = home_of(noun, id, subject.project_id, as_expert=noun == "task" and not whole)
+    return RedirectResponse(home, 303)
+
+
+@router.get("/{noun}/{id}/documents/{digest}")
+def document(visitor: Member, noun: str, id: UUID, digest: str) -> Response:
+    """A document of a subject the person may see; always an attachment, never shown in the page."""
+    subject = find_subject(visitor.session, visitor.id, noun, id) if noun in NOUNS else None
+    if subject is None or digest not in (subject.row.get("documents") or ()):
+        raise Missing
+    return attachment(visitor, digest)
+
+
+def attachment(visitor: Visitor, digest: str) -> Response:
+    """The bytes of a document for saving."""
+    known: Any = described(visitor.session, [digest]).get(digest)
+    content = content_of(visitor.session, digest)
+    if known is None or content is None:
+        raise Missing
+    return Response(
+        content,
+        media_type="application/octet-stream",
+        headers={
+            "content-disposition": f"attachment; filename*=UTF-8''{quote(known.name, safe='')}",
+            "content-security-policy": "default-src 'none'; sandbox",
+        },
+    )
