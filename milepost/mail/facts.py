@@ -100,6 +100,7 @@ def _letter(row: Mapping[str, Any], today: date, public_url: str) -> Letter:
         **_event(row, locale, grantee=reader["grantee"]),
         **_waiting(row, locale, roles, today),
         "blocked": [_blocked(entry, locale) for entry in row["context"].get("codes", ())],
+        **_seal(row["context"]),
         "name": one_line(row["name"]),
         "link": f"{public_url}/projects/{row['project_id']}" if row["project_id"] else public_url,
     }
@@ -170,6 +171,11 @@ def _waiting(row: Mapping[str, Any], locale: str, roles: frozenset[str], today: 
         "mine": bool(roles & set(who)),
         "waiting_for": ("、" if locale == "zh" else ", ").join(said(role_label(r), locale) for r in who),
     }
+
+
+def _seal(context: Mapping[str, Any]) -> dict[str, str]:
+    """A day's seal, as it is to be kept outside the office; its day stays as the export names it."""
+    return {name: one_line(str(context.get(name, ""))) for name in ("sealed_on", "size", "root")}
 
 
 def _blocked(entry: str | Mapping[str, Any], locale: str) -> dict[str, str]:
