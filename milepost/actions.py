@@ -89,9 +89,9 @@ def perform_many(
     not keep the others back. The outcomes come in the order of the orders.
     """
     given = list(orders)
-    outcomes: dict[int, Outcome] = {}
-    done = 0
-    for chunk in _chunks(session, given):
+    outcomes = _unknown(given)
+    done = len(outcomes)
+    for chunk in _chunks(session, [(i, order) for i, order in enumerate(given) if i not in outcomes]):
         for position, outcome in _perform_chunk(session, actor, chunk):
             outcomes[position] = outcome
         done += len(chunk)
@@ -103,24 +103,34 @@ def perform_many(
 # One ------------------------------------------------------------------------------------------------------
 
 
+_GAVE_WAY = (
+    errors.DeadlockDetected,
+    errors.SerializationFailure,
+    errors.UniqueViolation,
+    errors.CheckViolation,
+)
+
+
 def _retried(session: Session, attempt: Callable[[], Receipt]) -> Receipt:
     """Run a transaction again when the database gave way to another one; never when it refused."""
     for left in range(RETRIES, 0, -1):
         try:
             return attempt()
-        except (errors.DeadlockDetected, errors.SerializationFailure, errors.UniqueViolation) as error:
+        except _GAVE_WAY as error:
             _rollback(session)
             known = _refusal_of(error)
-            if known is not None:
+            # Asked once more, the guards see what the other transaction did and say it better.
+            if known is not None and left < RETRIES:
                 raise Refused([known]) from None
             if left == 1:
                 raise
-        except (errors.CheckViolation, errors.LockNotAvailable) as error:
+        except errors.LockNotAvailable:
             _rollback(session)
-            known = _refusal_of(error)
-            if known is None:
-                raise
-            raise Refused([known]) from None
+            raise Refused([refuse("subject_busy")]) from None
+        except psycopg.DataError as error:
+            _rollback(session)
+            problem = error.diag.message_primary or str(error)
+            raise Refused([refuse("input_invalid", problems=problem)]) from None
         except BaseException:
             _rollback(session)
             raise
@@ -146,8 +156,6 @@ _CONSTRAINTS: dict[str, Callable[[], Refusal]] = {
 
 def _refusal_of(error: psycopg.Error) -> Refusal | None:
     """The refusal that a constraint stands for: what the guards say better, the database says last."""
-    if isinstance(error, errors.LockNotAvailable):
-        return refuse("subject_busy")
     known = _CONSTRAINTS.get(error.diag.constraint_name or "")
     return known() if known else None
 
@@ -192,6 +200,11 @@ def _perform_one(session: Session, actor: Actor, order: Order) -> Receipt:
         head.open(writes)
     elif case.subject is None and case.project is None:
         head = _programme_head(session, case)
+        # Only now is the chain held: whoever held it before may have answered this very request.
+        before = session.conn.execute(_EARLIER, (actor.id, order.request_id)).fetchone()
+        if before is not None:
+            session.conn.execute("ROLLBACK")
+            return _earlier(order, before)
     assert head is not None
     receipt = record(session, writes, head, [decision, *_consequences(session, decision, cache)])
     writes.write(session.conn)
@@ -295,6 +308,8 @@ def _chains_of(session: Session, orders: Sequence[Order]) -> dict[UUID, UUID]:
         noun, birth = _where(order)
         if birth or order.subject_id is None:
             raise ValueError(f"{order.step} creates its subject: perform_many acts on subjects that exist")
+        if not order.request_id:
+            raise ValueError("a step needs a request_id: it makes a repetition harmless")
         by_noun.setdefault(noun, []).append(order.subject_id)
     for noun, ids in by_noun.items():
         rows = session.conn.execute(
@@ -305,16 +320,29 @@ def _chains_of(session: Session, orders: Sequence[Order]) -> dict[UUID, UUID]:
     return found
 
 
-def _chunks(session: Session, orders: Sequence[Order]) -> Iterable[list[tuple[int, Order, UUID | None]]]:
+def _unknown(orders: Sequence[Order]) -> dict[int, Outcome]:
+    """The orders whose step does not exist, by position, refused before anything is read."""
+    found: dict[int, Outcome] = {}
+    for position, order in enumerate(orders):
+        try:
+            _where(order)
+        except Refused as refused:
+            found[position] = Outcome(order, refusals=tuple(refused.refusals))
+    return found
+
+
+def _chunks(
+    session: Session, orders: Sequence[tuple[int, Order]]
+) -> Iterable[list[tuple[int, Order, UUID | None]]]:
     """Sets of at most ``CHUNK`` orders with no project twice, in the order given for each project."""
-    chains = _chains_of(session, orders)
+    chains = _chains_of(session, [order for _, order in orders])
     # The n-th order of a project goes into the n-th wave; a wave is cut into sets.
     waves: list[list[tuple[int, Order, UUID | None]]] = []
     depth: dict[UUID | None, int] = {}
-    for position, order in enumerate(orders):
+    for position, order in orders:
         chain = chains.get(order.subject_id) if order.subject_id else None
-        wave = depth.get(chain, 0)
-        depth[chain] = wave + 1
+        wave = depth.get(chain or order.subject_id, 0)
+        depth[chain or order.subject_id] = wave + 1
         if wave == len(waves):
             waves.append([])
         waves[wave].append((position, order, chain))
@@ -332,7 +360,7 @@ def _perform_chunk(
             return _set_based(session, actor, chunk)
         except (errors.DeadlockDetected, errors.SerializationFailure):
             _rollback(session)
-        except (errors.UniqueViolation, errors.CheckViolation, errors.LockNotAvailable):
+        except (errors.UniqueViolation, errors.CheckViolation, errors.LockNotAvailable, psycopg.DataError):
             _rollback(session)
             break
         except BaseException:

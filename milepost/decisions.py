@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
@@ -191,6 +191,12 @@ def permitted(case: Case, step: Step, machine: NounMachine) -> str | Refusal:
     return refuse("not_permitted", step=step.name, roles=", ".join(roles) or "-")
 
 
+def _stranger(conn: psycopg.Connection[Any], person_id: UUID) -> Refusal:
+    """Who has no role here is told that there is nothing, before anything else is looked at."""
+    row = conn.execute("SELECT active FROM person WHERE id = %s", (person_id,)).fetchone()
+    return refuse("person_inactive") if row == (False,) else refuse("not_found")
+
+
 def state_objection(case: Case, step: Step) -> Refusal | None:
     """Whether the step starts where the subject stands."""
     if case.state in step.source or (not step.source and case.subject is None):
@@ -204,6 +210,13 @@ def state_objection(case: Case, step: Step) -> Refusal | None:
 def _needs_late(needs: tuple[str, ...], guards: tuple[str, ...]) -> frozenset[str]:
     every = {*needs, *(need for guard in guards for need in GUARDS[guard].needs)}
     return frozenset(every & {"assignee_roles", "notice_window"})
+
+
+def _not_handed_in(conn: psycopg.Connection[Any], digests: Sequence[str]) -> list[str]:
+    if not digests:
+        return []
+    rows = conn.execute("SELECT sha256 FROM document WHERE sha256 = ANY(%s)", (list(digests),)).fetchall()
+    return sorted(set(digests) - {row[0] for row in rows})
 
 
 def _late_facts(conn: psycopg.Connection[Any], case: Case, step: Step) -> None:
@@ -220,6 +233,11 @@ def _late_facts(conn: psycopg.Connection[Any], case: Case, step: Step) -> None:
         )
     if "notice_window" in needs:
         facts["notice_window"] = notice_window(case)
+    if "call" in needs and case.input.call_id is not None:
+        row = conn.execute("SELECT chain_id, state FROM call WHERE id = %s", (case.input.call_id,)).fetchone()
+        facts["call"] = {"chain_id": row[0], "state": row[1]} if row else None
+    if "documents_missing" in needs:
+        facts["documents_missing"] = _not_handed_in(conn, case.input.documents)
     case.facts = facts
 
 
@@ -234,6 +252,8 @@ def decide(
 ) -> Decision:
     """Everything that objects is collected; with nothing objecting, the machine fires."""
     compiled = _compiled_of(conn, case, cache)
+    if not case.roles:
+        raise Refused([_stranger(conn, case.actor_id)])
     step = step_of(compiled, order.step)
     machine = compiled.machines[case.noun]
     case.request_id = order.request_id

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 Text = Annotated[str, Field(min_length=1, max_length=4000)]
 Line = Annotated[str, Field(min_length=1, max_length=300)]
 Minor = Annotated[int, Field(gt=0, le=9_000_000_000_000_000)]
+Count = Annotated[int, Field(ge=0, le=1_000_000)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -146,7 +147,7 @@ class MilestoneReport(StepInput):
     """What the grantee hands in for a milestone."""
 
     report: Text = ask("里程碑报告", "Report", widget="text")
-    deliverables: Annotated[int, Field(ge=0)] | None = ask("交付物数量", "Deliverables", default=None)
+    deliverables: Count | None = ask("交付物数量", "Deliverables", default=None)
     documents: tuple[Sha256, ...] = ask("附件", "Documents", widget="documents", default=())
 
 
@@ -154,9 +155,7 @@ class MilestoneDecision(StepInput):
     """What the evaluator finds."""
 
     opinion: Text = ask("评价意见", "Opinion", widget="text")
-    deliverables_accepted: Annotated[int, Field(ge=0)] | None = ask(
-        "认可的交付物", "Deliverables accepted", default=None
-    )
+    deliverables_accepted: Count | None = ask("认可的交付物", "Deliverables accepted", default=None)
 
 
 class AssignEvaluator(StepInput):

@@ -100,6 +100,14 @@ def plan_present(case: Case) -> Refusal | None:
     return None
 
 
+@guard("call")
+def call_is_the_programmes(case: Case) -> Refusal | None:
+    if _given(case, "call_id") is None:
+        return None
+    call = case.facts["call"]
+    return None if call and call["chain_id"] == case.facts["chain_id"] else refuse("call_differs")
+
+
 @guard("call_state")
 def call_open(case: Case) -> Refusal | None:
     if case.facts["call_state"] not in (None, "open"):
@@ -222,6 +230,12 @@ def integrity_hold_stands(case: Case) -> Refusal | None:
     return None if str(case.input.hold_id) in ids else refuse("no_holds")
 
 
+@guard("documents_missing")
+def documents_handed_in(case: Case) -> Refusal | None:
+    missing = case.facts["documents_missing"] if _given(case, "documents") else None
+    return refuse("document_missing", digests=", ".join(missing)) if missing else None
+
+
 @guard("tranches")
 def spending_plausible(case: Case) -> Refusal | None:
     if case.input is None:
@@ -308,6 +322,14 @@ def expert_not_in_round(case: Case) -> Refusal | None:
     expert = _given(case, "expert_id")
     if expert is not None and str(expert) in {t["expert_id"] for t in case.facts["round_tasks"]}:
         return refuse("expert_in_round_already")
+    return None
+
+
+@guard("round_tasks")
+def replaced_task_in_round(case: Case) -> Refusal | None:
+    replaced = _given(case, "replaces")
+    if replaced is not None and str(replaced) not in {t["id"] for t in case.facts["round_tasks"]}:
+        return refuse("task_not_in_round")
     return None
 
 

@@ -82,6 +82,7 @@ STEPS: tuple[Step, ...] = (
         OPEN,
         "reported",
         words("提交里程碑报告", "Hand in the report"),
+        guards=("documents_handed_in",),
         input=MilestoneReport,
         effect=_report,
         notify=(Notify("milestone_reported", ("programme_officer", "evaluator")),),

@@ -88,7 +88,7 @@ def _application(following: str, programme: Programme) -> tuple[Step, ...]:
             input=Apply,
             effect=_apply,
             needs=("machine",),
-            guards=("currency_is_the_programmes", "plan_adds_up"),
+            guards=("currency_is_the_programmes", "plan_adds_up", "call_is_the_programmes"),
         ),
         Step(
             "project.revise",
