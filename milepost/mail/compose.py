@@ -76,12 +76,17 @@ def _header(name: str, value: str) -> str:
     return f"{name}: {value}"
 
 
+def _plain(text: str) -> bool:
+    """True where the text may stand as it is: mail programs decode what begins with "=?"."""
+    return text.isascii() and "=?" not in text
+
+
 def _phrase(name: str) -> str:
     """A display name with the space that follows it; nothing for nobody."""
     plain = one_line(name)
     if not plain:
         return ""
-    if plain.isascii():
+    if _plain(plain):
         escaped = plain.replace("\\", r"\\").replace('"', r"\"")
         return f'"{escaped[:200]}" '
     return _encoded("To", plain[:60]) + " "
@@ -89,7 +94,7 @@ def _phrase(name: str) -> str:
 
 def _encoded(name: str, text: str) -> str:
     """The text as a header's value, in words of at most 75 characters where it is not ASCII."""
-    charset = "us-ascii" if text.isascii() else "utf-8"
+    charset = "us-ascii" if _plain(text) else "utf-8"
     return Header(text, charset, header_name=name).encode(linesep=LINE)
 
 

@@ -10,9 +10,12 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Iterator
+import socket
+from collections.abc import Awaitable, Iterator
 from dataclasses import dataclass, field, replace
 from email import message_from_bytes, policy
+from email.errors import HeaderParseError
+from email.header import decode_header, make_header
 from email.message import EmailMessage
 from hashlib import sha256
 from pathlib import Path
@@ -62,14 +65,20 @@ class Faults:
     refuse_sender: bool = False
     """Every sender is refused (530)."""
 
+    mails_per_connection: int = 0
+    """After so many mails a connection is told to go (421); 0: never."""
+
     slow_seconds: float = 0.0
     """How long each mail takes to be answered."""
 
 
 class MailSink:
-    """Listens on a port of this machine. Mails stay in memory, or in ``folder`` where one is named."""
+    """Listens on a port of this machine; 0 is any free one.
 
-    def __init__(self, port: int, folder: Path | None = None) -> None:
+    Mails stay in memory, or in ``folder`` where one is named.
+    """
+
+    def __init__(self, port: int = 0, folder: Path | None = None) -> None:
         self.port, self.folder = port, folder
         self.faults = Faults()
         self._mails: dict[str, SinkMail] = {}
@@ -82,13 +91,13 @@ class MailSink:
         if self.folder is not None:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._mails = {mail.message_id: mail for mail in self._indexed(self.folder)}
-        controller = Controller(_Handler(self), hostname="127.0.0.1", port=self.port, ident="Milepost sink")
         try:
-            controller.start()
+            listening = socket.create_server(("127.0.0.1", self.port), backlog=100)
         except OSError as error:
-            controller.loop.close()
             raise SinkError(f"the mail sink cannot listen on port {self.port}: {error}") from error
-        self._controller = controller
+        self.port = listening.getsockname()[1]
+        self._controller = _OnSocket(_Handler(self), listening)
+        self._controller.start()
 
     def stop(self) -> None:
         """Stop listening; what came in stays readable."""
@@ -133,12 +142,12 @@ class MailSink:
 
     def keep(self, sender: str, recipients: tuple[str, ...], raw: bytes) -> SinkMail:
         """Keep a mail that came in: the first copy's bytes, and a count."""
-        headers = message_from_bytes(raw.partition(b"\r\n\r\n")[0] + b"\r\n\r\n", policy=policy.default)
+        # The old policy leaves headers as they are, which is three times as fast as the new one.
+        headers = message_from_bytes(raw.partition(b"\r\n\r\n")[0] + b"\r\n\r\n")
         # A mail without an id is told from others by its content.
         message_id = str(headers["Message-ID"] or f"<{sha256(raw).hexdigest()}@sink.invalid>")
-        fresh = SinkMail(
-            message_id, sender, recipients, str(headers["Subject"] or ""), str(headers["Date"] or ""), 1
-        )
+        subject, date = _decoded(headers["Subject"] or ""), str(headers["Date"] or "")
+        fresh = SinkMail(message_id, sender, recipients, subject, date, 1)
         with self._lock:
             before = self._mails.get(message_id)
             mail = fresh if before is None else replace(before, copies=before.copies + 1)
@@ -181,6 +190,19 @@ class MailSink:
             path.write_text("".join(whole), encoding="utf-8")
 
 
+class _OnSocket(Controller):
+    """aiosmtpd on a socket that listens already, so that a port that is taken is known at once."""
+
+    def __init__(self, handler: _Handler, listening: socket.socket) -> None:
+        super().__init__(
+            handler, hostname="127.0.0.1", port=listening.getsockname()[1], ident="Milepost sink"
+        )
+        self._listening = listening
+
+    def _create_server(self) -> Awaitable[asyncio.AbstractServer]:
+        return self.loop.create_server(self._factory_invoker, sock=self._listening)
+
+
 class _Handler:
     """What aiosmtpd asks at each stage of a mail."""
 
@@ -192,6 +214,9 @@ class _Handler:
     ) -> str:
         if self.sink.faults.refuse_sender:
             return "530 5.7.0 Authentication required"
+        session.mails = getattr(session, "mails", 0) + 1
+        if 0 < self.sink.faults.mails_per_connection < session.mails:
+            return "421 4.7.0 Too many mails in one connection"
         envelope.mail_from = address
         envelope.mail_options.extend(options)
         return "250 OK"
@@ -224,6 +249,14 @@ class _Handler:
             faults.drop_after_data -= 1
             server.transport.abort()
         return "250 OK"
+
+
+def _decoded(header: str) -> str:
+    """A header's value in plain letters; one that cannot be read stays as it came."""
+    try:
+        return str(make_header(decode_header(header.replace("\r\n", ""))))
+    except (ValueError, LookupError, HeaderParseError):
+        return header
 
 
 def _file_name(message_id: str) -> str:

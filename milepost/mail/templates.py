@@ -30,13 +30,13 @@ QUEUED_BY_FLOWS = ("deadline_reminder", "payment_blocked", "daily_seal")
 NAMES = frozenset(
     {
         "actor", "amount", "award", "blocked", "closes", "code", "covered", "days_left", "doing", "due",
-        "escalated", "expert", "finance", "grantee", "link", "milestone", "milestone_due", "milestone_title",
-        "mine", "name", "officer", "opens", "outcome", "provisional", "reason", "requested", "root",
-        "sealed_on", "size", "state", "state_label", "title", "tranche", "unit", "until", "waiting_for",
+        "escalated", "expert", "finance", "grantee", "link", "milestone", "milestone_due",
+        "milestone_title", "mine", "name", "officer", "opens", "outcome", "provisional", "reason",
+        "requested", "root", "sealed_on", "size", "state", "state_label", "title", "tranche", "unit",
+        "until", "waiting_for",
     }
 )  # fmt: skip
 _FRAME_NAMES = NAMES | {"subject", "happened", "todo"}
-# States in which nobody is waited for: no deadline begins there, so no reminder speaks of them.
 _BLANK_LINES = re.compile(r"[ \t]*\n(?:[ \t]*\n)+")
 
 
