@@ -21,6 +21,8 @@ PREFIX = "MILEPOST_"
 
 # Variables of the test suite, which are not settings of the product.
 _NOT_SETTINGS = ("MILEPOST_TEST_",)
+# Who acts on the command line: of one shell, not of the installation.
+_OF_THE_SHELL = ("MILEPOST_AS",)
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -235,7 +237,7 @@ def load_settings() -> Settings:
 
 
 def _is_unknown(name: str) -> bool:
-    if not name.startswith(PREFIX) or name.startswith(_NOT_SETTINGS):
+    if not name.startswith(PREFIX) or name.startswith(_NOT_SETTINGS) or name in _OF_THE_SHELL:
         return False
     return name.removeprefix(PREFIX).lower() not in Settings.model_fields
 
