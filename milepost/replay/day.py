@@ -25,7 +25,7 @@ from milepost.replay.cast import Cast
 from milepost.replay.cursor import note_refusal
 from milepost.replay.facts import application, appropriations, fact_order
 from milepost.replay.timetable import Kind, Timetable
-from milepost.replay.worklists import Worklist, worklists
+from milepost.replay.worklists import Worklist, states_held, worklists
 from milepost.work.checks import check_payments
 from milepost.work.deadlines import act_on_deadlines, conclude_notices
 from milepost.work.disbursement import disburse
@@ -105,7 +105,10 @@ async def _office(life: Life, session: Session, today: date) -> None:
         return
     _vote(life, session, today)
     midnight = datetime.combine(today, time(), OFFICE_ZONE)
+    held = states_held(session)
     for desk in life.lists:
+        if held.isdisjoint(desk.held):
+            continue
         waiting = desk.find(session, life.published.compiled.programme.code, midnight)
         orders = [(desk.actor(life.cast, row), desk.order(row)) for row in waiting]
         if not desk.birth:
@@ -184,7 +187,8 @@ async def _reminders(life: Life, session: Session, today: date) -> None:
 
 
 async def _bank(life: Life, session: Session, today: date) -> None:
-    await disburse(life.database, life.bank)
+    # One after the other: of two payments of one project, the same is always settled first.
+    await disburse(life.database, life.bank, at_once=1)
 
 
 async def _mail(life: Life, session: Session, today: date) -> None:

@@ -21,6 +21,9 @@ from milepost.replay.timetable import START_WITHOUT_DELIVERIES
 from milepost.runtime import open_database
 
 PLACE = "replay"
+# A commit need not wait for the disk: a machine that stops loses the last moments whole, and those the replay
+# lives again.
+SERVER_SETTINGS = {"synchronous_commit": "off"}
 
 
 def run_replay(
@@ -44,7 +47,8 @@ def run_replay(
         EmbeddedPostgres(place).stop(force=True)
         shutil.rmtree(place)
     own = chosen.model_copy(update={"data_dir": place, "database_url": None, "owner_url": None})
-    with open_database(own, clock=SimulatedClock(START_WITHOUT_DELIVERIES)) as database:
+    clock = SimulatedClock(START_WITHOUT_DELIVERIES)
+    with open_database(own, clock=clock, server_settings=SERVER_SETTINGS) as database:
         return replay(read, database, progress=progress, way=way)
 
 

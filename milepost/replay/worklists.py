@@ -32,15 +32,24 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Worklist:
-    """Who takes which step on what. ``birth``: the step makes something new under the subject."""
+    """Who takes which step on what, by its state and what else must hold of it.
+
+    ``birth``: the step makes something new under the subject.
+    """
 
     step: str
     noun: str
-    where: str
+    states: tuple[str, ...]
     actor: Callable[[Cast, Waiting], Actor]
     given: Callable[[Waiting], Mapping[str, Any]] = lambda _: {}
+    where: str = "true"
     birth: bool = False
     after_days: int = 0
+
+    @property
+    def held(self) -> frozenset[str]:
+        """The states that fill the list, as ``states_held`` names them."""
+        return frozenset(f"{self.noun}.{state}" for state in self.states)
 
     def find(self, session: Session, code: str, midnight: datetime) -> list[Waiting]:
         """The list as it stands: what came to rest before ``midnight`` and still waits."""
@@ -49,9 +58,10 @@ class Worklist:
         sql = f"""SELECT s.id, s.version, {project}.code,
               (SELECT count(*) FROM payee y WHERE y.project_id = {project}.id)
             FROM {self.noun} s {join} JOIN event e ON e.subject_id = s.id AND e.subject_seq = s.version
-            WHERE {project}.programme_code = %s AND {self.where}
+            WHERE {project}.programme_code = %s AND s.state = ANY(%s) AND {self.where}
               AND e.at < %s - make_interval(days => %s) ORDER BY {project}.code, s.id"""
-        return [Waiting(*row) for row in session.conn.execute(sql, (code, midnight, self.after_days))]
+        given = (code, list(self.states), midnight, self.after_days)
+        return [Waiting(*row) for row in session.conn.execute(sql, given)]
 
     def order(self, waiting: Waiting) -> Order:
         """The step on one subject; its request id follows from the subject and its version."""
@@ -73,25 +83,34 @@ def _unit(cast: Cast, waiting: Waiting) -> Actor:
     return cast.units[waiting.code]
 
 
-_UNPUBLISHED = "s.state = 'public_notice' AND s.notice_state IS NULL"
+_HELD = """SELECT DISTINCT 'project.' || state FROM project UNION SELECT DISTINCT 'payee.' || state FROM payee
+  WHERE state = 'entered' UNION SELECT DISTINCT 'payment.' || state FROM payment
+  WHERE state IN ('due', 'requested', 'approved')"""
+
+
+def states_held(session: Session) -> frozenset[str]:
+    """The states in which something stands at all: lists of other states need not be looked for."""
+    return frozenset(row[0] for row in session.conn.execute(_HELD))
+
+
 _NO_PAYEE = (
-    "s.state = 'implementation' AND NOT EXISTS (SELECT 1 FROM payee y WHERE y.project_id = s.id "
-    "AND y.state IN ('entered', 'verified'))"
+    "NOT EXISTS (SELECT 1 FROM payee y WHERE y.project_id = s.id AND y.state IN ('entered', 'verified'))"
 )
 # The bank turned the present account down, and nobody has given another since.
 _PAYEE_TURNED_DOWN = (
-    "s.state IN ('implementation', 'closure') AND EXISTS (SELECT 1 FROM payment y WHERE y.project_id = s.id "
-    "AND y.state = 'returned' AND y.payee_id = s.payee_id) AND NOT EXISTS (SELECT 1 FROM payee y "
-    "WHERE y.project_id = s.id AND y.state = 'entered')"
+    "EXISTS (SELECT 1 FROM payment y WHERE y.project_id = s.id AND y.state = 'returned' "
+    "AND y.payee_id = s.payee_id) "
+    "AND NOT EXISTS (SELECT 1 FROM payee y WHERE y.project_id = s.id AND y.state = 'entered')"
 )
 _MILESTONES_DONE = (
-    "s.state = 'implementation' AND NOT EXISTS (SELECT 1 FROM milestone m WHERE m.project_id = s.id "
+    "NOT EXISTS (SELECT 1 FROM milestone m WHERE m.project_id = s.id "
     "AND m.state NOT IN ('accepted', 'waived', 'rejected'))"
 )
 _PAYMENTS_DONE = (
-    "s.state = 'closure' AND NOT EXISTS (SELECT 1 FROM payment y WHERE y.project_id = s.id "
+    "NOT EXISTS (SELECT 1 FROM payment y WHERE y.project_id = s.id "
     "AND y.state NOT IN ('settled', 'void', 'returned'))"
 )
+CLOSED = ("closed_passed", "closed_without_pass", "closed_failed")
 
 
 def worklists(wrong_account_of: str) -> tuple[Worklist, ...]:
@@ -105,35 +124,55 @@ def worklists(wrong_account_of: str) -> tuple[Worklist, ...]:
             "bank_name": "模拟银行 · Simulated bank",
         }
 
+    def requester(cast: Cast, waiting: Waiting) -> Actor:
+        return cast.requester
+
     return (
-        Worklist("project.pass_completeness", "project", "s.state = 'completeness_check'", _officer),
-        Worklist("notice.publish", "project", _UNPUBLISHED, _officer, birth=True),
-        Worklist("project.approve", "project", "s.state = 'approval'", _officer),
+        Worklist("project.pass_completeness", "project", ("completeness_check",), _officer),
+        Worklist(
+            "notice.publish",
+            "project",
+            ("public_notice",),
+            _officer,
+            where="s.notice_state IS NULL",
+            birth=True,
+        ),
+        Worklist("project.approve", "project", ("approval",), _officer),
         Worklist(
             "project.sign_agreement_as_grantee",
             "project",
-            "s.state = 'task_agreement' AND s.grantee_signed_on IS NULL",
+            ("task_agreement",),
             _unit,
+            where="s.grantee_signed_on IS NULL",
         ),
         Worklist(
             "project.sign_agreement",
             "project",
-            "s.state = 'task_agreement' AND s.grantee_signed_on IS NOT NULL",
+            ("task_agreement",),
             _officer,
+            where="s.grantee_signed_on IS NOT NULL",
         ),
-        Worklist("payee.enter", "project", _NO_PAYEE, _unit, payee, birth=True),
-        Worklist("payee.enter", "project", _PAYEE_TURNED_DOWN, _unit, payee, birth=True),
-        Worklist("payee.verify", "payee", "s.state = 'entered'", lambda cast, _: cast.requester),
-        Worklist("payment.request", "payment", "s.state = 'due'", lambda cast, _: cast.requester),
-        Worklist("payment.approve", "payment", "s.state = 'requested'", lambda cast, _: cast.approver),
-        Worklist("payment.release", "payment", "s.state = 'approved'", lambda cast, _: cast.releaser),
-        Worklist("project.complete_implementation", "project", _MILESTONES_DONE, _officer),
-        Worklist("project.close", "project", _PAYMENTS_DONE, _officer),
+        Worklist("payee.enter", "project", ("implementation",), _unit, payee, where=_NO_PAYEE, birth=True),
         Worklist(
-            "project.archive",
+            "payee.enter",
             "project",
-            "s.state IN ('closed_passed', 'closed_without_pass', 'closed_failed')",
-            _officer,
-            after_days=ARCHIVED_AFTER_DAYS,
+            ("implementation", "closure"),
+            _unit,
+            payee,
+            where=_PAYEE_TURNED_DOWN,
+            birth=True,
         ),
+        Worklist("payee.verify", "payee", ("entered",), requester),
+        Worklist("payment.request", "payment", ("due",), requester),
+        Worklist("payment.approve", "payment", ("requested",), lambda cast, _: cast.approver),
+        Worklist("payment.release", "payment", ("approved",), lambda cast, _: cast.releaser),
+        Worklist(
+            "project.complete_implementation",
+            "project",
+            ("implementation",),
+            _officer,
+            where=_MILESTONES_DONE,
+        ),
+        Worklist("project.close", "project", ("closure",), _officer, where=_PAYMENTS_DONE),
+        Worklist("project.archive", "project", CLOSED, _officer, after_days=ARCHIVED_AFTER_DAYS),
     )
