@@ -7,7 +7,7 @@ of what is measured later, not of how the stage is set. Checks and unique indexe
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import md5, sha256
 from uuid import UUID
@@ -16,7 +16,6 @@ import psycopg
 
 from bench.office import CURRENCY, PATTERN, programme_code
 from milepost.evidence.chain import genesis
-from milepost.programmes import programme_id
 from states.case import account_id
 
 # The tables of a project in the order of their references, and how the rows of one project are found.
@@ -79,7 +78,9 @@ class Pattern:
         self._shared = shared
         self.names: list[str] = [str(project), PATTERN, programme_code(0)]
         self._index = {name: n for n, name in enumerate(self.names)}
-        self.templates = {t: [self._template(r) for r in rows[t]] for t in TABLES if t not in ("event", "chain")}
+        self.templates = {
+            t: [self._template(r) for r in rows[t]] for t in TABLES if t not in ("event", "chain")
+        }
         self.events = [self._event(row) for row in sorted(rows["event"], key=lambda r: int(r.split("\t")[1]))]
         self.length = len(self.events)
         kinds = {str(account_id(kind, project, CURRENCY)): kind for kind in _KINDS}
@@ -157,7 +158,7 @@ class Pattern:
             lines["chain"].append(f"{names[0]}\tproject\t{self.length}\t\\\\x{head.hex()}")
             for table, templates in self.templates.items():
                 lines[table] += [template.fill(names) for template in templates]
-        for table, rows in lines.items():
+        for table, rows in ((table, rows) for table, rows in lines.items() if rows):
             with conn.cursor().copy(f'COPY "{table}" FROM STDIN') as copy:
                 copy.write("\n".join(rows) + "\n")
 

@@ -36,6 +36,8 @@ ROLES = {
     "applicant": "applicant",
     "leader": "principal_investigator",
 }
+
+
 def person_id(name: str) -> UUID:
     """The id of somebody in the office."""
     return uuid5(NAMESPACE, f"bench:person:{name}")

@@ -15,7 +15,6 @@ from bench.copies import Pattern
 from bench.office import MILESTONE_MINOR, Office, Walk, actor, person_id
 from milepost.actions import perform
 from milepost.db import Session
-from states.case import account_id
 
 STEP = "payment.release"
 
