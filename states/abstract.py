@@ -341,7 +341,9 @@ class Model:
             before = {"amount_minor": SUM, "paid_minor": paid, "spent_minor": min(paid, project["spent"])}
         return Facts(
             {
-                "milestones": [{"number": 1, "state": world.milestone}] if world.milestone else [],
+                "milestones": [{"id": ID["milestone"], "number": 1, "state": world.milestone}]
+                if world.milestone
+                else [],
                 "payments": [
                     {"id": ID[name], "number": n, "state": s} for n, (name, s) in enumerate(planned)
                 ],

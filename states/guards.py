@@ -12,6 +12,7 @@ from typing import Any
 from schema.money import Money
 from states.case import Case
 from states.refusals import Refusal, refuse
+from states.tranches import milestone_part
 
 Check = Callable[[Case], Refusal | list[Refusal] | None]
 
@@ -80,13 +81,10 @@ def plan_adds_up(case: Case) -> Refusal | None:
     if len(plan) > case.programme.milestones.at_most:
         return refuse("plan_too_long", most=case.programme.milestones.at_most)
     if any(tranche.per_milestone for tranche in case.programme.tranches):
-        fixed = sum((t.share for t in case.programme.tranches if t.share and not t.per_milestone), start=0)
-        expected = total - int(total * fixed)
+        currency = _given(case, "currency") or (case.subject or {}).get("currency") or case.programme.currency
+        expected = milestone_part(case.programme, Money(total, currency)).minor
         given = [s for s in sums if s is not None]
         if given and (len(given) != len(sums) or sum(given) != expected):
-            currency = (
-                _given(case, "currency") or (case.subject or {}).get("currency") or case.programme.currency
-            )
             return refuse(
                 "plan_does_not_add_up", sum=shown(sum(given), currency), total=shown(expected, currency)
             )
@@ -262,6 +260,11 @@ def deadline_passed(case: Case) -> Refusal | None:
     return refuse("not_due_yet", due=due or "-")
 
 
+@guard()
+def project_not_suspended(case: Case) -> Refusal | None:
+    return refuse("project_suspended") if case.of["state"] == "suspended" else None
+
+
 # Milestones, reviews, notices -------------------------------------------------------------------------
 
 
@@ -397,6 +400,8 @@ def notice_window_over(case: Case) -> Refusal | None:
 @guard()
 def notice_concluded(case: Case) -> Refusal | None:
     row = case.of
+    if row["notice_state"] == "upheld":
+        return refuse("objection_upheld")
     if row["notice_state"] not in ("open", "ended") or row["notice_closes_on"] is None:
         return refuse("notice_missing")
     if row["notice_state"] == "open" or row["notice_closes_on"] >= case.today:

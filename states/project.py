@@ -72,15 +72,19 @@ def _resume(case: Case) -> Change:
 
 
 def _stop(case: Case) -> Change:
-    """No payment that the bank does not have yet survives its project."""
-    reason = {"reason": case.input.reason, "again": False}
-    return Change(
-        follow=[
-            Follow("payment.void", payment["id"], reason)
-            for payment in case.facts["payments"]
-            if payment["state"] in ("planned", "due", "requested", "approved", "released")
-        ]
-    )
+    """Neither a payment that the bank does not have yet nor an open milestone survives its project."""
+    reason = {"reason": case.input.reason}
+    payments = [
+        Follow("payment.void", payment["id"], {**reason, "again": False})
+        for payment in case.facts["payments"]
+        if payment["state"] in ("planned", "due", "requested", "approved", "released")
+    ]
+    milestones = [
+        Follow("milestone.waive", milestone["id"], reason)
+        for milestone in case.facts["milestones"]
+        if milestone["state"] not in ("accepted", "rejected", "waived")
+    ]
+    return Change(follow=[*payments, *milestones])
 
 
 def project_steps(programme: Programme) -> tuple[Step, ...]:
@@ -155,7 +159,7 @@ def project_steps(programme: Programme) -> tuple[Step, ...]:
                 words(zh, en),
                 input=Reason,
                 guards=("no_money_on_its_way",),
-                needs=("payments",),
+                needs=("payments", "milestones"),
                 effect=_stop,
                 notify=(Notify(f"project_{state}", (*GRANTEE, "finance_officer")),),
             )

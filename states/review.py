@@ -210,7 +210,8 @@ def _publish(case: Case) -> Change:
 
 
 def _end(case: Case) -> Change:
-    return Change(project={"notice_state": "ended"})
+    """An upheld objection outlasts the window: the project is declined, or noticed anew once amended."""
+    return Change(project={} if case.of["notice_state"] == "upheld" else {"notice_state": "ended"})
 
 
 def _withdraw(case: Case) -> Change:
@@ -227,6 +228,12 @@ def _answer(case: Case) -> Change:
     return Change(
         set={"answer": case.input.answer}, project={"open_objections": case.of["open_objections"] - 1}
     )
+
+
+def _uphold(case: Case) -> Change:
+    change = _answer(case)
+    change.project["notice_state"] = "upheld"
+    return change
 
 
 NOTICE_STEPS: tuple[Step, ...] = (
@@ -272,7 +279,7 @@ OBJECTION_STEPS: tuple[Step, ...] = (
         needs=("parent_id",),
         notify=(Notify("objection_filed", OFFICER),),
     ),
-    Step("objection.uphold", ("filed",), "upheld", words("异议成立", "Uphold"), input=Answer, effect=_answer),
+    Step("objection.uphold", ("filed",), "upheld", words("异议成立", "Uphold"), input=Answer, effect=_uphold),
     Step(
         "objection.dismiss",
         ("filed",),

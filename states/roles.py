@@ -113,6 +113,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
             "milestone.plan",
             "milestone.fall_due",
             "milestone.fall_overdue",
+            "milestone.waive",
             "payment.plan",
             "payment.fall_due",
             "payment.fall_back",
@@ -126,6 +127,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
             "notice.end",
             "round.reach_quorum",
             "task.fall_late",
+            "task.replace",
             "call.open",
             "call.close",
         }

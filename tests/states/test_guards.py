@@ -158,6 +158,10 @@ TABLE: dict[str, tuple[Case, list[tuple[Case, str]]]] = {
         case(of={"pledged_leader": True}),
         [(case(of={"pledged_leader": False}), "pledge_leader_missing")],
     ),
+    "project_not_suspended": (
+        case(of={"state": "implementation"}),
+        [(case(of={"state": "suspended"}), "project_suspended")],
+    ),
     "unit_pledge_missing": (
         case(of={"pledged_unit": False}),
         [(case(of={"pledged_unit": True}), "pledge_signed_already")],
