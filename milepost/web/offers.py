@@ -55,9 +55,17 @@ def offers_for(visitor: Visitor, noun: str, ids: list[UUID], roles: Iterable[str
     mine = set().union(*(PERMISSIONS.get(role, frozenset()) for role in roles))
     found = available_many(visitor.session, visitor.actor, noun, ids)
     return {
-        id: sorted((offer_of(e) for e in entries if e.step.name in mine), key=lambda o: not o.allowed)
+        id: sorted(
+            (offer_of(e) for e in entries if e.step.name in mine and not _elsewhere(e)),
+            key=lambda o: not o.allowed,
+        )
         for id, entries in found.items()
     }
+
+
+def _elsewhere(entry: Available) -> bool:
+    """What belongs to another stage is no button here, as no step from another state is."""
+    return any(refusal.code == "stage_differs" for refusal in entry.refusals)
 
 
 def roots(roles: Iterable[str], noun: str) -> list[Step]:

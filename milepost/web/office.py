@@ -14,10 +14,14 @@ from milepost.queries.sight import Row
 from milepost.web.offers import Offer, offers_for, roots
 from milepost.web.render import page
 from milepost.web.visitor import FundsReader, Member, Missing
+from states.diagram import picture
+from states.diagram_svg import svg
 from states.machines import Compiled
 from states.step import Step
 
 router = APIRouter(include_in_schema=False)
+# A drawing styles itself and runs nothing.
+SVG_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,3 +72,13 @@ def programme(visitor: Member, id: UUID) -> Response:
     if row is None or compiled is None:
         raise Missing
     return page(visitor, "programme.html", ProgrammePage(row, compiled))
+
+
+@router.get("/programmes/{id}/diagram.svg")
+def diagram(visitor: Member, id: UUID) -> Response:
+    """The project's machine in this version, drawn."""
+    compiled = load_published(visitor.session.conn, id)
+    if compiled is None:
+        raise Missing
+    drawn = svg(picture(compiled.machines["project"]), visitor.locale)
+    return Response(drawn, media_type="image/svg+xml", headers={"content-security-policy": SVG_POLICY})

@@ -49,10 +49,11 @@ class WorkPage:
 
 
 def _possible(row: Row, compiled: Compiled, roles: frozenset[str]) -> list[Step]:
-    """The steps that the reader's roles know from here and that lead on."""
+    """The steps the reader's roles know from here; of a project those of its stage, not those beside it."""
     mine = set().union(*(PERMISSIONS.get(role, frozenset()) for role in roles))
     machine = compiled.machines[row["noun"]]
-    return [step for step in machine.steps_from(row["state"]) if step.name in mine]
+    known = [step for step in machine.steps_from(row["state"]) if step.name in mine]
+    return [step for step in known if row["noun"] != "project" or len(step.source) == 1] or known
 
 
 @router.get("/")

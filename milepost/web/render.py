@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import calendar
 import hashlib
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
 from config.programmes import Programme, Text
+from milepost.queries.sight import FUNDS, SEES
 from milepost.web.visitor import Visitor
 from schema.money import Money
 from states.labels import (
@@ -28,9 +31,10 @@ from states.labels import (
     worded,
 )
 from states.refusals import Refusal
+from states.step import words
 
 HERE = Path(__file__).resolve().parent
-MONTHS = "January February March April May June July August September October November December".split()
+MONTHS = tuple(calendar.month_name)
 # States in which a subject goes on, has come to a good end, or needs somebody's attention.
 _GOOD = frozenset(
     {"accepted", "settled", "verified", "decided", "submitted", "ended", "closed_passed", "voted"}
@@ -54,8 +58,10 @@ _QUIET = frozenset(
 )
 
 
-def tone(state: str) -> str:
+def tone(noun: str, state: str) -> str:
     """How a state looks: good, bad, quiet or under way."""
+    if noun == "task" and state == "accepted":
+        return "live"
     return "good" if state in _GOOD else "bad" if state in _BAD else "quiet" if state in _QUIET else "live"
 
 
@@ -70,7 +76,7 @@ def _day(locale: str, value: date | None) -> str:
         return "—"
     if locale == "zh":
         return f"{value.year}年{value.month}月{value.day}日"
-    return f"{value.day} {MONTHS[value.month - 1]} {value.year}"
+    return f"{value.day} {MONTHS[value.month]} {value.year}"
 
 
 def _until(locale: str, due: date | None, today: date) -> str:
@@ -134,6 +140,28 @@ def environment(locale: str, zone: str) -> Environment:
     return env
 
 
+@dataclass(frozen=True, slots=True)
+class MenuItem:
+    """An entry of the main menu; no roles: for everybody who logged in."""
+
+    href: str
+    label: Text
+    roles: frozenset[str] = frozenset()
+
+
+MENU = (
+    MenuItem("/", words("我的工作", "My work")),
+    MenuItem(
+        "/projects", words("项目", "Projects"), frozenset(r for r, seen in SEES.items() if "project" in seen)
+    ),
+    MenuItem("/calls", words("申报指南", "Calls")),
+    MenuItem("/appropriations", words("年度预算", "Budgets"), FUNDS),
+    MenuItem("/programmes", words("计划", "Programmes")),
+    MenuItem("/people", words("人员", "People"), frozenset({"administrator"})),
+    MenuItem("/mail", words("邮件", "Mail"), frozenset({"administrator"})),
+)
+
+
 def page(visitor: Visitor, template: str, view: Any = None, *, status: int = 200) -> HTMLResponse:
     """A page in the visitor's language. ``view`` is the page's own typed context."""
     env = environment(visitor.locale, visitor.web.settings.timezone)
@@ -141,7 +169,7 @@ def page(visitor: Visitor, template: str, view: Any = None, *, status: int = 200
         view=view,
         visitor=visitor,
         person=visitor.login.person if visitor.login else None,
-        roles=visitor.roles,
+        menu=[m for m in MENU if visitor.login and (not m.roles or m.roles & visitor.roles)],
         csrf=visitor.csrf,
         today=visitor.session.clock.today(),
         path=visitor.request.url.path,
