@@ -91,6 +91,7 @@ def test_a_server_that_is_down_leaves_everything_queued_and_uses_nothing_up(
         assert report.next_at == clock.now() + pause_after(min(round, 9))
         clock.set(report.next_at)
     assert outbox.states() == {"queued": 5}
+    assert outbox.of("p0")[2] == module.ATTEMPTS_BY_OUTAGE
     (error,) = {row[0] for row in outbox.rows("SELECT last_error FROM message")}
     assert str(free_port) in error
     with MailSink(free_port) as sink:

@@ -343,6 +343,25 @@ def test_a_supervisors_reason_reaches_finance_but_not_the_grantee(database: Data
     assert "正在调查" in finance
 
 
+def test_a_template_could_not_name_an_expert_or_an_evaluator_if_it_tried(database: Database) -> None:
+    world = build(database)
+    _, tasks = world.open_round(world.project_at("remote_review"), experts=1)
+    world.take(world.people["expert"][0], "task.decline", tasks[0], reason=EXPERT_WORDS)
+    milestone = world.milestone_at("planned")
+    evaluator = world.people["evaluator"][0]
+    world.take("programme_officer", "milestone.assign", milestone, evaluator_id=str(evaluator.id))
+    world.take("applicant", "milestone.report", milestone, report="示例")
+    world.take(evaluator, "milestone.accept", milestone, opinion="很好")
+    ids = [row[0] for row in world.rows("SELECT id FROM message")]
+    with database.session() as session:
+        letters = load_letters(session.conn, ids, today=database.clock.today(), public_url="")
+    values = {letter.template: letter.values for letter in letters}
+    assert (values["task_declined"]["actor"], values["task_declined"]["reason"]) == ("评审专家", "")
+    assert values["milestone_accepted"]["actor"] == "里程碑评价人"
+    assert values["milestone_accepted"]["reason"] == "> 很好"
+    assert values["agreement_signed"]["actor"].startswith("programme officer")
+
+
 def test_no_step_notifies_of_what_only_flows_queue() -> None:
     named = {notify.template for step in every_step().values() for notify in step.notify}
     assert not named & set(QUEUED_BY_FLOWS)
