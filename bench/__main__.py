@@ -8,20 +8,31 @@ import json
 import platform
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import psycopg
 from rich.console import Console
 from rich.table import Table
 
-from bench import many, single
+from bench import beside_viewflow, many, single
 from bench.lines import Line
 from bench.server import SETTINGS, own_server
 from bench.sizes import FULL, QUICK, Sizes
 from milepost.embedded import EmbeddedPostgres
 
 RESULTS = Path(__file__).with_name("results.json")
+COLUMNS: tuple[tuple[str, Literal["left", "right"]], ...] = (
+    ("line", "left"),
+    ("ratio", "right"),
+    ("goal", "right"),
+    ("met", "left"),
+)
 Measure = Callable[[EmbeddedPostgres, Sizes], list[Line]]
-LINES: dict[str, Measure] = {"single": single.measure, "many": many.measure}
+LINES: dict[str, Measure] = {
+    "single": single.measure,
+    "many": many.measure,
+    "viewflow": beside_viewflow.measure,
+}
 
 
 def versions(server: EmbeddedPostgres) -> dict[str, str]:
@@ -40,17 +51,18 @@ def versions(server: EmbeddedPostgres) -> dict[str, str]:
 
 
 def show(console: Console, lines: list[Line]) -> None:
-    """The table: ratios and goals, never absolute figures, which are some machine's."""
-    table = Table(title="Ratios, measured in turns on one server in one run", show_lines=True)
-    for title, justify in (("line", "left"), ("ratio", "right"), ("goal", "right"), ("met", "left")):
-        table.add_column(title, justify=justify)  # type: ignore[arg-type]
-    table.add_column("what was compared", overflow="fold")
+    """The table: ratios and goals, never absolute figures, which are some machine's; then what was compared."""
+    table = Table(title="Ratios, measured in turns on one server in one run")
+    for title, justify in COLUMNS:
+        table.add_column(title, justify=justify)
     for line in lines:
         goal = "" if line.goal is None else f"{line.bound} {line.goal:g}"
         met = {True: "yes", False: "NO", None: ""}[line.met]
         ratio = "" if line.ratio is None else f"{line.ratio:.2f}"
-        table.add_row(line.name, ratio, goal, met, line.compared)
+        table.add_row(line.name, ratio, goal, met)
     console.print(table)
+    for line in lines:
+        console.print(f"[bold]{line.name}[/]: {line.compared}", highlight=False)
 
 
 def main() -> None:

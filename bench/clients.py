@@ -40,7 +40,7 @@ def _barriers(kind: Kind, parties: int) -> tuple[threading.Barrier, threading.Ba
     if kind == "threads":
         return threading.Barrier(parties), threading.Barrier(parties)
     context = multiprocessing.get_context("fork")
-    return context.Barrier(parties), context.Barrier(parties)  # type: ignore[return-value]
+    return context.Barrier(parties), context.Barrier(parties)
 
 
 def _client(

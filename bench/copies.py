@@ -100,7 +100,8 @@ class Pattern:
     def _appropriations(self, conn: psycopg.Connection) -> list[tuple[str, str, str]]:
         """Of each programme: its version's id, its appropriation's, that one's account's."""
         rows = conn.execute(
-            "SELECT v.id, a.id FROM programme_version v JOIN appropriation a ON a.programme_id = v.id ORDER BY v.code"
+            "SELECT v.id, a.id FROM programme_version v JOIN appropriation a ON a.programme_id = v.id "
+            "ORDER BY v.code"
         )
         return [(str(v), str(a), str(account_id("appropriation", a, CURRENCY))) for v, a in rows]
 
@@ -179,8 +180,9 @@ class Pattern:
         """The appropriations' accounts hold what the copies' transfers took."""
         conn.execute(
             "UPDATE account a SET debits_pending = t.pending, debits_posted = t.posted FROM ("
-            "SELECT debit_id, sum(CASE kind WHEN 'pending' THEN amount_minor WHEN 'posted' THEN 0 ELSE -amount_minor END) "
-            "AS pending, sum(CASE WHEN kind IN ('posted', 'post') THEN amount_minor ELSE 0 END) AS posted "
+            "SELECT debit_id, sum(CASE kind WHEN 'pending' THEN amount_minor WHEN 'posted' THEN 0 "
+            "ELSE -amount_minor END) AS pending, "
+            "sum(CASE WHEN kind IN ('posted', 'post') THEN amount_minor ELSE 0 END) AS posted "
             "FROM transfer GROUP BY debit_id) t WHERE a.id = t.debit_id AND a.kind = 'appropriation'"
         )
 

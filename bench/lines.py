@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-Bound = Literal["at least", "at most"]
+Bound = Literal["at least", "above", "at most"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,8 @@ class Line:
         """Whether the goal is reached; None where there is none."""
         if self.goal is None or self.ratio is None:
             return None
+        if self.bound == "above":
+            return self.ratio > self.goal
         return self.ratio >= self.goal if self.bound == "at least" else self.ratio <= self.goal
 
     def as_json(self, versions: Mapping[str, str]) -> dict[str, Any]:
@@ -56,7 +58,7 @@ class Turns:
 
 
 def take_turns(contenders: Mapping[str, Callable[[], float]], rounds: int) -> Turns:
-    """Let contenders take turns, each second round in the opposite order; a first round warms up uncounted."""
+    """Let contenders take turns, every other round in reverse; a first round warms up uncounted."""
     figures: dict[str, list[float]] = {name: [] for name in contenders}
     for number in range(rounds + 1):
         names = list(contenders)

@@ -15,8 +15,8 @@ from milepost.clock import SimulatedClock
 from milepost.embedded import EmbeddedPostgres
 
 COMPARED = (
-    "milestone.accept on {together} reported milestones in {calls} calls of perform_many / by perform one after the "
-    "other with one client, {singly} between two calls; each with its event, row, deadline and one message"
+    "milestone.accept on {together} reported milestones in {calls} calls of perform_many / by perform one "
+    "after the other with one client, {singly} between two calls; each with event, row, deadline and message"
 )
 
 

@@ -88,7 +88,8 @@ class Office:
         """End the grants of those who only helped to set the stage."""
         with self.database.session() as session:
             session.conn.execute(
-                "UPDATE role_grant SET revoked_at = now() WHERE person_id = ANY(%s) AND office_path IS NOT NULL",
+                "UPDATE role_grant SET revoked_at = now() "
+                "WHERE person_id = ANY(%s) AND office_path IS NOT NULL",
                 ([person_id(name) for name in PASSING],),
             )
 

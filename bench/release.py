@@ -1,4 +1,4 @@
-"""Releasing a payment, twice: through ``perform``, and as the bare psycopg transaction that writes the same rows."""
+"""Releasing a payment through ``perform``, and as the bare psycopg transaction that writes the same rows."""
 
 from __future__ import annotations
 
@@ -73,15 +73,16 @@ _READ = "SELECT state, version FROM payment WHERE id = %s"
 # The event and the row it moves are one statement, because the database checks each against the other at
 # the statement's end. Everything else is a statement for each table.
 _MOVE = (
-    "WITH happened AS (INSERT INTO event (chain_id, seq, noun, subject_id, subject_seq, machine, step, from_state, "
-    "to_state, role, actor_id, request_id, fingerprint, at, body, prev_hash, hash) VALUES (%s, %s, 'payment', %s, "
-    "%s, %s, 'payment.release', 'approved', 'released', 'finance_officer', %s, %s, %s, %s, %s, %s, %s)) "
+    "WITH happened AS (INSERT INTO event (chain_id, seq, noun, subject_id, subject_seq, machine, step, "
+    "from_state, to_state, role, actor_id, request_id, fingerprint, at, body, prev_hash, hash) "
+    "VALUES (%s, %s, 'payment', %s, %s, %s, 'payment.release', 'approved', 'released', 'finance_officer', "
+    "%s, %s, %s, %s, %s, %s, %s)) "
     "UPDATE payment SET post_transfer_id = %s, state = 'released', version = %s WHERE id = %s"
 )
 _DUTY = "INSERT INTO duty (payment_id, duty, person_id) VALUES (%s, 'releaser', %s)"
 _TRANSFER = (
-    "INSERT INTO transfer (id, chain_id, event_seq, debit_id, credit_id, amount_minor, currency, kind, pending_id, "
-    "payment_id) VALUES (%s, %s, %s, %s, %s, %s, 'CNY', 'post', %s, %s)"
+    "INSERT INTO transfer (id, chain_id, event_seq, debit_id, credit_id, amount_minor, currency, kind, "
+    "pending_id, payment_id) VALUES (%s, %s, %s, %s, %s, %s, 'CNY', 'post', %s, %s)"
 )
 _CLOSE = "UPDATE deadline SET closed_seq = %s WHERE id = %s"
 _DEADLINE = (
@@ -89,8 +90,9 @@ _DEADLINE = (
     "VALUES (%s, %s, 'payment', %s, 'payment_instruction_due', %s, false, %s, NULL, %s)"
 )
 _MESSAGE = (
-    "INSERT INTO message (id, source, chain_id, event_seq, recipient_id, template, context, state, message_id, "
-    "created_at, next_attempt_at) VALUES (%s, %s, %s, %s, %s, 'payment_released', %s, 'queued', %s, %s, %s)"
+    "INSERT INTO message (id, source, chain_id, event_seq, recipient_id, template, context, state, "
+    "message_id, created_at, next_attempt_at) "
+    "VALUES (%s, %s, %s, %s, %s, 'payment_released', %s, 'queued', %s, %s, %s)"
 )
 
 

@@ -20,9 +20,9 @@ from states.machines import static_machines
 PROGRAMMES = 16
 GOALS = {1: 0.6, 4: 0.5, 16: 0.5}
 COMPARED = (
-    "payment.release by perform (permission, nine gates and two guards, input, machine, event with its hash, duty, "
-    "one transfer, deadlines, one message, committed) / the same rows by bare psycopg (chain and payment locked and "
-    "read, everything else known beforehand, one statement a table, triggers and constraints the same); "
+    "payment.release by perform (permission, nine gates and two guards, input, machine, event with its hash, "
+    "duty, one transfer, deadlines, one message, committed) / the same rows by bare psycopg (chain locked, "
+    "payment read, the rest known beforehand, one statement a table, the same triggers and constraints); "
     "{clients} client(s) as {kind}, sixteen programmes with an appropriation each, fsync on"
 )
 
