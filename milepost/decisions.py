@@ -206,10 +206,14 @@ def state_objection(case: Case, step: Step) -> Refusal | None:
     )
 
 
+# Facts that cannot be read before the input is.
+LATE = frozenset({"assignee_roles", "call", "documents_missing", "notice_window"})
+
+
 @lru_cache(maxsize=1024)
 def _needs_late(needs: tuple[str, ...], guards: tuple[str, ...]) -> frozenset[str]:
     every = {*needs, *(need for guard in guards for need in GUARDS[guard].needs)}
-    return frozenset(every & {"assignee_roles", "notice_window"})
+    return frozenset(every & LATE)
 
 
 def _not_handed_in(conn: psycopg.Connection[Any], digests: Sequence[str]) -> list[str]:
@@ -220,7 +224,7 @@ def _not_handed_in(conn: psycopg.Connection[Any], digests: Sequence[str]) -> lis
 
 
 def _late_facts(conn: psycopg.Connection[Any], case: Case, step: Step) -> None:
-    """Facts that depend on the input: the roles of a person who is named, the window of a notice."""
+    """Facts that depend on the input: who and what it names, the window of a notice."""
     needs = _needs_late(step.needs, step.guards)
     if not needs:
         return

@@ -6,12 +6,21 @@ from datetime import date
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+
+def _number(value: Any) -> Any:
+    """True is no sum of one."""
+    if isinstance(value, bool):
+        raise PydanticCustomError("not_a_number", "write a whole number")
+    return value
+
 
 Text = Annotated[str, Field(min_length=1, max_length=4000)]
 Line = Annotated[str, Field(min_length=1, max_length=300)]
-Minor = Annotated[int, Field(gt=0, le=9_000_000_000_000_000)]
-Count = Annotated[int, Field(ge=0, le=1_000_000)]
+Minor = Annotated[int, BeforeValidator(_number), Field(gt=0, le=9_000_000_000_000_000)]
+Count = Annotated[int, BeforeValidator(_number), Field(ge=0, le=1_000_000)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 

@@ -236,6 +236,8 @@ def documents_handed_in(case: Case) -> Refusal | None:
 
 @guard("tranches")
 def spending_plausible(case: Case) -> Refusal | None:
+    if not any(t["paid_minor"] for t in case.facts["tranches"]):
+        return refuse("nothing_paid")
     if case.input is None:
         return None
     tranche = next((t for t in case.facts["tranches"] if t["number"] == case.input.tranche), None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.invariants.checks import faults
 from tests.invariants.conftest import Found
 from tests.invariants.town import Town
 
@@ -20,3 +21,4 @@ def test_every_state_of_every_noun_is_reached_by_steps(town: Town) -> None:
     for noun, machine in machines.items():
         for state in machine.states:
             assert town.state(noun, town.stand(noun, state)) == state
+    assert faults(town.session.conn) == []

@@ -247,6 +247,8 @@ TABLE: dict[str, tuple[Case, list[tuple[Case, str]]]] = {
         case(facts={"tranches": TRANCHES}, given=spend(100)),
         [
             (case(facts={"tranches": TRANCHES}, given=spend(101)), "spent_more_than_paid"),
+            (case(facts={"tranches": [{**TRANCHES[0], "paid_minor": 0}]}), "nothing_paid"),
+            (case(facts={"tranches": []}), "nothing_paid"),
             (case(facts={"tranches": TRANCHES}, given=spend(49)), "spending_falls"),
             (case(facts={"tranches": TRANCHES}, given=spend(60, tranche=2)), "tranche_unknown"),
         ],
