@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from milepost import __version__
 from milepost.cli.terminal import Terminal
 
 Lang = Literal["zh", "en"]
@@ -46,9 +47,7 @@ app.add_typer(mail, name="mail")
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
-
-        print(f"milepost {version('milepost')}")
+        print(f"milepost {__version__}")
         raise typer.Exit
 
 

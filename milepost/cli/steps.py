@@ -126,7 +126,7 @@ def show(
     else:
         rows = [(key, value) for key, value in seen.row.items() if value is not None]
         terminal.table((("字段", "field"), ("内容", "value")), rows, title=f"{named.noun} {subject}")
-    _show_offers(terminal, offers)
+    _show_offers(terminal, offers, view.compiled.programme if view else None)
     heads = (("序", "seq"), ("时间", "at"), ("步骤", "step"), ("经办", "who"), ("说明", "why"))
     if told:
         from states.labels import role_label, step_label
@@ -191,13 +191,13 @@ def _show_project(terminal: Terminal, view: ProjectView) -> None:
         terminal.table(due, [(d["due_on"], d["name"], d["noun"]) for d in view.deadlines])
 
 
-def _fact(refusal: Any, locale: str, programme: Programme) -> str:
+def _fact(refusal: Any, locale: str, programme: Programme | None) -> str:
     from states.labels import worded
 
     return str(worded(refusal, locale, programme).fact(locale))
 
 
-def _show_offers(terminal: Terminal, offers: list[Any]) -> None:
+def _show_offers(terminal: Terminal, offers: list[Any], programme: Programme | None) -> None:
     if not offers:
         return
     rows = [
@@ -205,7 +205,7 @@ def _show_offers(terminal: Terminal, offers: list[Any]) -> None:
             "✓" if offer.allowed else "✗",
             offer.step.name,
             terminal.text(offer.step.label),
-            "\n".join(refusal.fact(terminal.locale) for refusal in offer.refusals),
+            "\n".join(_fact(refusal, terminal.locale, programme) for refusal in offer.refusals),
         )
         for offer in sorted(offers, key=lambda offer: not offer.allowed)
     ]
@@ -346,7 +346,7 @@ def _tell(terminal: Terminal, found: Why, programme: Programme, depth: int) -> N
     if found.blocked == []:
         terminal.line(f"{indent}  拨付条件均已满足。", f"{indent}  Every condition for paying holds.")
     shut = set(found.blocked or ())
-    for way in found.ways:
+    for way in (way for way in found.ways if way.onward):
         _tell_way(terminal, way, programme, shut, f"{indent}  ")
     for part in found.parts:
         _tell(terminal, part, programme, depth + 1)
@@ -356,7 +356,13 @@ def _tell_way(terminal: Terminal, way: Way, programme: Programme, known: set[Any
     from states.labels import role_label
 
     if way.who:
-        who = ", ".join(f"{w.name} ({w.login})" for w in way.who[:5]) + (" …" if len(way.who) > 5 else "")
+        who = ", ".join(f"{w.name} ({w.login})" for w in way.who[:3]) + (" …" if len(way.who) > 3 else "")
+    elif way.roles == ("system",):
+        terminal.line(
+            f"{indent}→ {way.step.label.zh} [{way.step.name}]：条件满足后由系统自动办理",
+            f"{indent}→ {way.step.label.en} [{way.step.name}]: by the system, once conditions hold",
+        )
+        return
     else:
         roles = terminal.say("、", ", ").join(terminal.text(role_label(role)) for role in way.roles)
         who = terminal.say(f"无人（需要：{roles}）", f"nobody (needed: {roles})")

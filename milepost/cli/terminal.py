@@ -160,7 +160,12 @@ class Terminal:
         from rich.text import Text
 
         shown = [["" if cell is None else plain(str(cell)) for cell in row] for row in rows]
-        table = Table(title=plain(title) if title else None, title_justify="left", header_style="bold")
+        table = Table(
+            title=plain(title) if title else None,
+            title_justify="left",
+            header_style="bold",
+            show_header=any(any(head) for head in heads),
+        )
         for index, head in enumerate(heads):
             cells = [row[index] for row in rows]
             numbers = any(cells) and all(isinstance(cell, int) or cell in (None, "") for cell in cells)

@@ -14,6 +14,7 @@ from milepost.cli.subjects import Named, find
 from milepost.db import Session
 from milepost.programmes import load_published
 from states.case import SYSTEM_ID
+from states.diagram import picture
 from states.gates import shut_gates
 from states.machines import Compiled
 from states.refusals import Refusal
@@ -43,10 +44,14 @@ class Who:
 
 @dataclass(slots=True)
 class Way:
-    """A step that would lead on: who can take it, and what still objects to the best placed of them."""
+    """A step from here: who can take it, and what still objects to the best placed of them.
+
+    ``onward`` is true where it leads further along the straight way through the machine.
+    """
 
     step: Step
     roles: tuple[str, ...]
+    onward: bool
     who: list[Who] = field(default_factory=list)
     refusals: tuple[Refusal, ...] = ()
 
@@ -84,6 +89,7 @@ def _way_json(way: Way) -> dict[str, Any]:
     return {
         "step": way.step.name,
         "label": {"zh": way.step.label.zh, "en": way.step.label.en},
+        "onward": way.onward,
         "roles": list(way.roles),
         "who": [{"login": w.login, "name": w.name, "role": w.role} for w in way.who],
         "refusals": [refusal.as_json() for refusal in way.refusals],
@@ -157,11 +163,12 @@ def _blocked(session: Session, named: Named) -> list[Refusal] | None:
 def _ways(session: Session, named: Named, compiled: Compiled) -> list[Way]:
     machine = compiled.machines[named.noun]
     holders = _holders(session, named)
-    found = []
-    for step in machine.steps_from(named.state):
-        roles = machine.roles_of(step.name)
-        if roles and not (set(roles) <= {"system"}):
-            found.append(Way(step, tuple(r for r in roles if r != "system")))
+    spine = picture(machine).spine
+    ahead = frozenset(spine[spine.index(named.state) + 1 :] if named.state in spine else spine)
+    found = [
+        Way(step, machine.roles_of(step.name), any(a == named.state and b in ahead for a, b in step.pairs()))
+        for step in machine.steps_from(named.state)
+    ]
     asked: dict[UUID, dict[str, tuple[Refusal, ...]]] = {}
     for way in found:
         best: list[tuple[int, Who, tuple[Refusal, ...]]] = []

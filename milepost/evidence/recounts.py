@@ -211,6 +211,19 @@ def _counters() -> Iterator[Recount]:
     )
     yield Recount(
         "counter_differs",
+        "项目的公示截止日与其最后一次公示不符",
+        "a project's last day of notice is not that of its latest notice",
+        """SELECT p.id, coalesce(p.notice_closes_on::text, '-'), coalesce(c.closes_on::text, '-')
+              FROM project p
+             LEFT JOIN (SELECT DISTINCT ON (e.chain_id) e.chain_id,
+                               CASE n.state WHEN 'withdrawn' THEN NULL ELSE n.closes_on END AS closes_on
+                          FROM event e JOIN notice n ON n.id = e.subject_id
+                         WHERE e.step = 'notice.publish' ORDER BY e.chain_id, e.seq DESC) c
+                ON c.chain_id = p.id
+            WHERE p.notice_closes_on IS DISTINCT FROM c.closes_on""",
+    )
+    yield Recount(
+        "counter_differs",
         "已列入的审查意见与事件所载不符",
         "the reviews on record are not those that were recorded",
         f"""SELECT p.id, p.reviews_done::text, coalesce(c.kinds, '[]')::text FROM project p

@@ -38,6 +38,7 @@ def live(world: World) -> None:
     project_id, _ = world.payment_at("released")
     world.payment_at("returned")
     world.payment_at("void")
+    world.payment_at("approved")
     report_with_document(world, world.milestone_at("planned"))
     supervisor, finance = world.people["supervisor"][0], world.people["finance_officer"][0]
     world.take(supervisor, "project.place_hold", project_id, reason="audit")

@@ -182,6 +182,10 @@ FIGURES = {
         "counter_differs",
     ),
     "a review claimed": ("UPDATE project SET reviews_done = '[\"fair_competition\"]'", "counter_differs"),
+    "the notice shortened": (
+        "UPDATE project SET notice_closes_on = '2025-01-01' WHERE notice_state = 'open'",
+        "counter_differs",
+    ),
     "the award raised": ("UPDATE project SET award_minor = award_minor + 1", "counter_differs"),
     "a tranche raised": ("UPDATE tranche SET amount_minor = amount_minor + 1", "award_exceeded"),
     "a tranche as if unpaid": ("UPDATE tranche SET paid_minor = 0 WHERE paid_minor > 0", "tranche_differs"),
