@@ -14,7 +14,7 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
-from bench import beside_viewflow, many, single
+from bench import beside_viewflow, many, payment_stage, single
 from bench.lines import Line
 from bench.server import SETTINGS, own_server
 from bench.sizes import FULL, QUICK, Sizes
@@ -31,6 +31,7 @@ Measure = Callable[[EmbeddedPostgres, Sizes], list[Line]]
 LINES: dict[str, Measure] = {
     "single": single.measure,
     "many": many.measure,
+    "checks": payment_stage.measure,
     "viewflow": beside_viewflow.measure,
 }
 
@@ -51,7 +52,7 @@ def versions(server: EmbeddedPostgres) -> dict[str, str]:
 
 
 def show(console: Console, lines: list[Line]) -> None:
-    """The table: ratios and goals, never absolute figures, which are some machine's; then what was compared."""
+    """The table: ratios and goals, never absolute figures, which are some machine's; then in words."""
     table = Table(title="Ratios, measured in turns on one server in one run")
     for title, justify in COLUMNS:
         table.add_column(title, justify=justify)

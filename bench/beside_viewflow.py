@@ -17,16 +17,16 @@ from milepost.embedded import EmbeddedPostgres
 
 NAME = "viewflow"
 OURS = (
-    "milestone.accept by perform (roles read, guards, input, machine, row and version, event with its hash in "
-    "its project's chain, deadline closed, one message)"
+    "milestone.accept by perform (roles read, guards, input, machine, row and version, event with its hash "
+    "in its project's chain, deadline closed, one message)"
 )
 FSM = (
     f"{OURS} / django-viewflow's FSM (user and permission read, row locked, condition, row changed, one log "
     "row); one client, same server and durability, a transaction each"
 )
 TASK = (
-    f"{OURS} / django-viewflow's human task (task found, assigned and executed by a user with the permission, "
-    "as its two pages do it in two transactions, on to the end of the process); one client, same server and "
+    f"{OURS} / django-viewflow's human task (task found, assigned and executed by a user with the "
+    "permission, as its two pages do it in two transactions, on to the end of the process); one client, same server and "
     "durability"
 )
 PROCESS = (
