@@ -182,7 +182,7 @@ def open_session(visitor: Anyone, given: Credentials) -> Response:
         )
         return JSONResponse({"refusals": [refusal]}, 429 if wait else 401)
     hours = visitor.web.settings.session_hours
-    token = people.open_login(visitor.session, person.id, hours)
+    token = people.open_login(visitor.logins, person.id, hours)
     return JSONResponse({"token": token, "person_id": str(person.id), "hours": hours}, 201)
 
 

@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from config.settings import Settings
+from milepost.clock import Clock, SystemClock
 from milepost.db import Database
 from milepost.web import admin, api, login, office, projects, steps
 from milepost.web.openapi import describe
@@ -19,8 +20,11 @@ from milepost.web.shield import Shield, forged, plain
 from milepost.web.visitor import WAIT_SECONDS, Anyone, Forged, LoginNeeded, Missing, Web
 
 
-def create_app(database: Database, settings: Settings) -> FastAPI:
-    """The web of an installation. The database stays the caller's to close."""
+def create_app(database: Database, settings: Settings, *, clock: Clock | None = None) -> FastAPI:
+    """The web of an installation. The database stays the caller's to close.
+
+    ``clock`` times log-ins only; the machine's unless told, also where the database's days are simulated.
+    """
     app = FastAPI(
         title="Milepost",
         version="1",
@@ -28,7 +32,7 @@ def create_app(database: Database, settings: Settings) -> FastAPI:
         redoc_url=None,
         openapi_url="/api/v1/openapi.json",
     )
-    app.state.web = Web(database, settings)
+    app.state.web = Web(database, settings, clock or SystemClock())
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     app.add_api_route("/healthz", health, methods=["GET"], include_in_schema=False)

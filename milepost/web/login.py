@@ -64,8 +64,8 @@ def prove_again(visitor: Visitor, password: str) -> tuple[str | None, str]:
             return None, _wait_text(visitor.locale, wait)
         return None, "密码不正确。" if visitor.locale == "zh" else "The password is not right."
     hours = visitor.web.settings.session_hours
-    token = people.open_login(visitor.session, person.id, hours, instead_of=visitor.token)
-    visitor.login = people.find_login(visitor.session, token, hours)
+    token = people.open_login(visitor.logins, person.id, hours, instead_of=visitor.token)
+    visitor.login = people.find_login(visitor.logins, token, hours)
     assert visitor.login is not None
     visitor.token, visitor.csrf = token, visitor.login.csrf
     return token, ""
@@ -94,7 +94,7 @@ def log_in(visitor: Anyone, form: Typed) -> Response:
         view = LoginPage(next, login, _wait_text(visitor.locale, wait) if wait else wrong)
         return page(visitor, "login.html", view, status=429 if wait else 401)
     hours = visitor.web.settings.session_hours
-    token = people.open_login(visitor.session, person.id, hours, instead_of=visitor.token)
+    token = people.open_login(visitor.logins, person.id, hours, instead_of=visitor.token)
     answer = RedirectResponse(next, 303)
     visitor.web.set_cookie(answer, "milepost", token, hours=hours)
     visitor.web.drop_cookie(answer, "milepost-before")

@@ -112,6 +112,9 @@ class Shield:
         if scope["method"] not in SAFE and _from_elsewhere(scope):
             await forged(scope)(scope, receive, guarded)
             return
+        if _announced(scope) > self.body_max:
+            await self._answer(scope, _TooLarge())(scope, receive, guarded)
+            return
         try:
             await self.app(scope, self._bounded(scope, receive), guarded)
         except Exception as error:
@@ -158,6 +161,12 @@ class Shield:
         where = "".join(traceback.format_tb(error.__traceback__))
         log.error("error %s at %s: %s\n%s", number, scope["path"], type(error).__name__, where)
         return broken(scope, number)
+
+
+def _announced(scope: Scope) -> int:
+    """How many bytes the sender says will come."""
+    given = Headers(scope=scope).get("content-length", "")
+    return int(given) if given.isascii() and given.isdigit() else 0
 
 
 def _from_elsewhere(scope: Scope) -> bool:

@@ -23,6 +23,7 @@ from starlette.responses import Response
 from config.settings import Settings
 from milepost import people
 from milepost.actions import Actor
+from milepost.clock import Clock, SystemClock
 from milepost.db import Database, Session
 from milepost.queries.sight import FUNDS, roles_anywhere
 
@@ -79,6 +80,8 @@ class Web:
 
     database: Database
     settings: Settings
+    clock: Clock = field(default_factory=SystemClock)
+    """What log-ins are timed by: a person's minutes are real, also where the office's days are simulated."""
     by_login: Limiter = field(default_factory=lambda: Limiter(8, 300))
     by_address: Limiter = field(default_factory=lambda: Limiter(60, 300))
 
@@ -131,11 +134,16 @@ class Visitor:
         return self.person.id
 
     @property
+    def logins(self) -> Session:
+        """The same connection by the clock of log-ins."""
+        return Session(self.session.conn, self.web.clock)
+
+    @property
     def fresh(self) -> bool:
         """Whether a password was typed a moment ago, as releasing money needs."""
         if self.login is None:
             return False
-        age = self.session.clock.now() - self.login.fresh_at
+        age = self.web.clock.now() - self.login.fresh_at
         return age <= timedelta(minutes=self.web.settings.reauthentication_minutes)
 
     @property
@@ -172,7 +180,8 @@ def anyone(request: Request) -> Iterator[Visitor]:
     web: Web = request.app.state.web
     token, by_browser = _token(request, web)
     with web.database.session(timeout=WAIT_SECONDS) as session:
-        login = people.find_login(session, token, web.settings.session_hours) if token else None
+        timed = Session(session.conn, web.clock)
+        login = people.find_login(timed, token, web.settings.session_hours) if token else None
         request.state.by_browser = by_browser
         if login is None:
             before = request.cookies.get(web.cookie("milepost-before")) or secrets.token_urlsafe(24)

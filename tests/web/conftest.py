@@ -1,4 +1,4 @@
-"""An office with its web: people of every role, strangers of every role, pages read as a browser reads them."""
+"""An office with its web: people of every role, strangers of every role, pages as a browser reads them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from config.settings import Settings
 from milepost import people
 from milepost.actions import Actor
 from milepost.clock import SimulatedClock
-from milepost.db import Database
+from milepost.db import Database, Session
 from milepost.web.app import create_app
 from tests.builders import World, build
 
@@ -138,6 +138,7 @@ class Site:
     world: World
     app: Any
     password_hash: str
+    minutes: SimulatedClock
     open: list[TestClient] = field(default_factory=list)
 
     @property
@@ -155,8 +156,8 @@ class Site:
         reader.actor = actor
         with self.database.session() as session:
             people.set_locale(session, actor.id, locale)
-            token = people.open_login(session, actor.id, 12)
-        reader.client.cookies.set("milepost", token)
+            token = people.open_login(Session(session.conn, self.minutes), actor.id, 12)
+        reader.client.cookies.set("milepost", token, domain="testserver.local")
         return reader
 
     def the(self, role: str, n: int = 0, locale: str = "en") -> Reader:
@@ -183,7 +184,8 @@ def site(database: Database, password_hash: str, tmp_path: Path) -> Iterator[Sit
     with database.session() as session:
         session.conn.execute("UPDATE person SET password_hash = %s WHERE login <> 'system'", (password_hash,))
     settings = Settings(data_dir=tmp_path, upload_bytes_max=100_000)
-    made = Site(world, create_app(database, settings), password_hash)
+    minutes = SimulatedClock(date(2030, 1, 1))
+    made = Site(world, create_app(database, settings, clock=minutes), password_hash, minutes)
     yield made
     for client in made.open:
         client.close()
