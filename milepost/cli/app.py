@@ -97,4 +97,4 @@ def command(
 
 
 # Last: these modules enter their commands above.
-from milepost.cli import evidence, people, programmes, running, steps  # noqa: E402, F401
+from milepost.cli import evidence, importing, people, programmes, running, steps  # noqa: E402, F401
