@@ -162,7 +162,7 @@ class _Check:
     def _finding(self, row: Sequence[Any], verdict: Verdict, tail: Sequence[Any], mark: int) -> Finding:
         programme = self._programme(UUID(bytes=row[0]))
         waits_for = next(t.waits_for for t in programme.tranches if t.code == row[1])
-        return Finding(Recorded(*tail), row[2], verdict, tail[2], mark, AWAITED.get(waits_for))
+        return Finding(Recorded.of(tail), row[2], verdict, tail[2], mark, AWAITED.get(waits_for))
 
     # -- steps ---------------------------------------------------------------------------------------------
 
@@ -223,22 +223,33 @@ class _Check:
             return 0
         conn, now = self.session.conn, self.session.clock.now()
         roles = {role for f in findings for refusal in f.verdict.refusals for role in refusal.who}
-        people = people_of_projects(conn, {f.before.project_id for f in findings}, roles)
+        of = self._projects(findings)
+        people = people_of_projects(conn, set(of.values()), roles)
         named = self._evaluators(findings) if "evaluator" in roles else {}
-        return queue_many(
-            conn, [self._mail(f, people[f.before.project_id], named) for f in findings], now=now
+        mailings = [self._mail(f, of[f.before.id], people, named) for f in findings]
+        return queue_many(conn, mailings, now=now)
+
+    def _projects(self, findings: Sequence[Finding]) -> dict[UUID, UUID]:
+        rows = self.session.conn.execute(
+            "SELECT id, project_id FROM payment WHERE id = ANY(%s)", ([f.before.id for f in findings],)
         )
+        return dict(rows.fetchall())
 
     @staticmethod
-    def _mail(finding: Finding, people: People, named: Mapping[UUID, Mapping[str, UUID]]) -> Mailing:
+    def _mail(
+        finding: Finding,
+        project_id: UUID,
+        people: Mapping[UUID, People],
+        named: Mapping[UUID, Mapping[str, UUID]],
+    ) -> Mailing:
         before, refusals = finding.before, finding.verdict.refusals
         acting = {role for refusal in refusals for role in refusal.who}
         return Mailing(
             finding.source,
-            tuple(chosen(acting, people, named.get(before.id, {}))),
+            tuple(chosen(acting, people[project_id], named.get(before.id, {}))),
             TEMPLATE,
             {"payment_id": str(before.id), "codes": [refusal.as_json() for refusal in refusals]},
-            before.project_id,
+            project_id,
         )
 
     def _evaluators(self, findings: list[Finding]) -> dict[UUID, dict[str, UUID]]:
@@ -251,10 +262,11 @@ class _Check:
         return {payment: by_milestone.get(milestone, {}) for payment, milestone in rows}
 
 
+# Arrays travel as bytes (%b): written as text, every quotation mark in them would be escaped twice.
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('payment_check', 0))"
 _COLUMNS = "(payment_id, checked_at, chain_seq, recheck_on, funds_mark, blocked)"
 _ROWS = (
-    "unnest(%s::uuid[], %s::bigint[], %s::date[], %s::bigint[], %s::text[], %s::bigint[]) "
+    "unnest(%b::uuid[], %b::bigint[], %b::date[], %b::bigint[], %b::text[], %b::bigint[]) "
     "AS u(id, seq, recheck_on, mark, blocked, seen)"
 )
 _INSERT = f"""

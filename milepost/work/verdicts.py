@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Any, NoReturn
@@ -135,20 +135,31 @@ def layout() -> Layout:
 
 
 class Facts(dict[str, Any]):
-    """A part of a case; notes which columns are read, and says so where one was not loaded."""
+    """A part of a case as gates read it; says so where a column was not loaded."""
 
-    __slots__ = ("part", "seen")
+    __slots__ = ("part",)
 
-    def __init__(self, part: str, seen: set[Column]) -> None:
+    def __init__(self, part: str) -> None:
         super().__init__()
-        self.part, self.seen = part, seen
+        self.part = part
+
+    def __missing__(self, name: str) -> NoReturn:
+        raise Unread((self.part, name))
+
+
+class Traced(Facts):
+    """The same, noting which columns are read."""
+
+    __slots__ = ("seen",)
+
+    def __init__(self, facts: Facts, seen: set[Column]) -> None:
+        super().__init__(facts.part)
+        dict.update(self, facts)
+        self.seen = seen
 
     def __getitem__(self, name: str) -> Any:
         self.seen.add((self.part, name))
-        try:
-            return dict.__getitem__(self, name)
-        except KeyError:
-            raise Unread((self.part, name)) from None
+        return super().__getitem__(name)
 
     def get(self, name: str, default: Any = None) -> Any:
         return self[name]
@@ -209,17 +220,27 @@ class Verdict:
         return frozenset(refusal.code for refusal in self.refusals)
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A gate as it was asked once: what it answered, and what the answer rests on."""
+
+    ask: Gate
+    refusal: Refusal | None
+    seen: frozenset[Column]
+    clock: bool
+    funds: bool
+
+
 @dataclass(slots=True)
 class Pattern:
-    """Payments with equal shared facts: the answers that hold for all of them, the gates asked for each."""
+    """Payments with equal shared facts: what holds for all of them, and the gates asked for each."""
 
     case: Probe
-    seen: set[Column]
-    parts: dict[str, Facts]
-    answers: list[tuple[Refusal | None, date | None, bool]]
-    each: list[tuple[int, Gate]] = field(default_factory=list)
-    own: list[tuple[Facts, str]] = field(default_factory=list)
-    verdict: Verdict | None = None
+    own: list[tuple[Facts, str]]
+    fixed: list[Asked]
+    each: list[tuple[int, Asked]]
+    unaided: Verdict
+    """The verdict where no gate that is asked for each refuses, and no day is to come."""
 
 
 class Bench:
@@ -229,6 +250,9 @@ class Bench:
         self.now, self.today, self.programmes = now, today, programmes
         self.layout = layout()
         self._width = len(self.layout.shared)
+        self._days = [
+            self._width + at for at, column in enumerate(self.layout.own) if _type_of(column) == "date"
+        ]
         self._patterns: dict[tuple[Any, ...], Pattern] = {}
         self._verdicts: dict[tuple[Any, ...], Verdict] = {}
 
@@ -240,38 +264,45 @@ class Bench:
             if len(self._patterns) >= KEPT:
                 self._patterns.clear()
             pattern = self._patterns[key] = self._pattern(row)
-        if pattern.verdict is not None:
-            return pattern.verdict
-        at = self._width
+        if not pattern.each:
+            return pattern.unaided
+        at, case = self._width, pattern.case
         for facts, name in pattern.own:
-            dict.__setitem__(facts, name, row[at])
+            facts[name] = row[at]
             at += 1
-        answers = pattern.answers.copy()
-        for position, ask in pattern.each:
-            answers[position] = self._ask(pattern, ask)
-        return self._verdict(answers)
-
-    def shared(self, row: Sequence[Any], column: Column) -> Any:
-        """A shared column of a row, as gates see it."""
-        return self.layout.read(column, row[self.layout.shared.index(column)])
+        case.looked_at_clock = False
+        found: list[tuple[int, Asked, Refusal]] = []
+        for position, asked in pattern.each:
+            refusal = asked.ask(case)
+            if refusal is not None:
+                found.append((position, asked, refusal))
+        again = self._next_day(row) if case.looked_at_clock else None
+        if not found and again is None:
+            return pattern.unaided
+        return self._verdict(pattern, found, again)
 
     def _pattern(self, row: Sequence[Any]) -> Pattern:
-        """Ask every gate about the first payment of a pattern, and keep the answers that hold for all."""
-        seen: set[Column] = set()
-        parts = {name: Facts(name, seen) for name in (*TABLES, "funds")}
+        """Ask every gate about the first payment of a pattern, and see which answers hold for all."""
+        parts = {name: Facts(name) for name in (*TABLES, "funds")}
         for column, raw in zip(self.layout.shared, row, strict=False):
-            dict.__setitem__(parts[column[0]], column[1], self.layout.read(column, raw))
+            parts[column[0]][column[1]] = self.layout.read(column, raw)
         for column, value in zip(self.layout.own, row[self._width :], strict=False):
-            dict.__setitem__(parts[column[0]], column[1], value)
+            parts[column[0]][column[1]] = value
         programme = self.programmes(UUID(bytes=row[0]))
-        pattern = Pattern(self._case(parts, programme), seen, parts, [])
-        pattern.own = [(parts[part], name) for part, name in self.layout.own]
-        for ask in gates_of(programme, row[1]):
-            pattern.answers.append(self._ask(pattern, ask))
-            if any(_own(column) for column in seen):
-                pattern.each.append((len(pattern.answers) - 1, ask))
-        if not pattern.each:
-            pattern.verdict = self._verdict(pattern.answers)
+        seen: set[Column] = set()
+        traced = self._case({name: Traced(part, seen) for name, part in parts.items()}, programme)
+        fixed: list[Asked] = []
+        each: list[tuple[int, Asked]] = []
+        for position, ask in enumerate(gates_of(programme, row[1])):
+            asked = _trace(ask, traced, seen)
+            if any(_own(column) for column in asked.seen):
+                each.append((position, asked))
+                # Its answer is this payment's own; what stands here is what it rests on.
+                asked = replace(asked, refusal=None)
+            fixed.append(asked)
+        own = [(parts[part], name) for part, name in self.layout.own]
+        pattern = Pattern(self._case(parts, programme), own, fixed, each, Verdict((), "", None, False))
+        pattern.unaided = self._made(fixed, [], None)
         return pattern
 
     def _case(self, parts: Mapping[str, Facts], programme: Programme) -> Probe:
@@ -289,48 +320,60 @@ class Bench:
             facts=facts,
         )
 
-    def _ask(self, pattern: Pattern, ask: Gate) -> tuple[Refusal | None, date | None, bool]:
-        """A gate's answer, the day on which time may change it, and whether funds may."""
-        seen, case = pattern.seen, pattern.case
-        seen.clear()
-        case.looked_at_clock = False
-        refusal = ask(case)
-        by_funds = any(part == "funds" for part, _ in seen)
-        return refusal, self._again(pattern, by_funds) if case.looked_at_clock else None, by_funds
+    def _next_day(self, row: Sequence[Any]) -> date | None:
+        """The first day to come on which a gate that compared today with a day may answer differently.
 
-    def _again(self, pattern: Pattern, by_funds: bool) -> date | None:
-        """The first day to come that a gate which asked for today may answer differently.
-
-        Funds are a year's. A day it compared with matters on that day and on the next. One that compared
-        with none is asked again tomorrow.
+        A day matters when it comes and when it is over. Days of the payment that the gate did not ask for
+        count as well: at worst it is asked once too often.
         """
-        if by_funds:
-            return date(self.today.year + 1, 1, 1)
-        days = [
-            value.date() if isinstance(value, datetime) else value
-            for part, name in pattern.seen
-            if isinstance(value := dict.get(pattern.parts[part], name), date)
-        ]
-        if not days:
-            return self.today + timedelta(days=1)
-        return min(
-            (d for day in days for d in (day, day + timedelta(days=1)) if d > self.today), default=None
-        )
+        today = self.today
+        days = [row[at] for at in self._days if row[at] is not None and row[at] >= today]
+        return min((day if day > today else day + timedelta(days=1) for day in days), default=None)
 
-    def _verdict(self, answers: list[tuple[Refusal | None, date | None, bool]]) -> Verdict:
-        key = tuple(answers)
-        found = self._verdicts.get(key)
-        if found is not None:
-            return found
-        refusals = tuple(refusal for refusal, _, _ in answers if refusal is not None)
-        days = [day for _, day, _ in answers if day is not None]
-        # While something else blocks it as well, only the gate that the funds shut waits for them.
-        by_funds = any(funds and (refusal is not None or not refusals) for refusal, _, funds in answers)
-        verdict = Verdict(refusals, as_stored(refusals), min(days, default=None), by_funds)
-        if len(self._verdicts) >= KEPT:
-            self._verdicts.clear()
-        self._verdicts[key] = verdict
+    def _verdict(
+        self, pattern: Pattern, found: list[tuple[int, Asked, Refusal]], again: date | None
+    ) -> Verdict:
+        key = (id(pattern), again, *(refusal for _, _, refusal in found))
+        verdict = self._verdicts.get(key)
+        if verdict is None:
+            if len(self._verdicts) >= KEPT:
+                self._verdicts.clear()
+            verdict = self._verdicts[key] = self._made(pattern.fixed, found, again)
         return verdict
+
+    def _made(
+        self, fixed: Sequence[Asked], found: list[tuple[int, Asked, Refusal]], again: date | None
+    ) -> Verdict:
+        answers = [asked.refusal for asked in fixed]
+        for position, _, refusal in found:
+            answers[position] = refusal
+        refusals = tuple(refusal for refusal in answers if refusal is not None)
+        days = [again] if again is not None else []
+        for asked in fixed:
+            if asked.clock and asked.funds:
+                # Funds are a year's.
+                days.append(date(self.today.year + 1, 1, 1))
+            elif asked.clock and not any(_type_of(column) == "date" for column in asked.seen):
+                days.append(self.today + timedelta(days=1))
+        # While something else blocks it as well, only the gate that the funds shut waits for them.
+        by_funds = any(
+            asked.funds and (not refusals or answer is not None)
+            for asked, answer in zip(fixed, answers, strict=True)
+        )
+        return Verdict(refusals, as_stored(refusals), min(days, default=None), by_funds)
+
+
+def _trace(ask: Gate, case: Probe, seen: set[Column]) -> Asked:
+    """Ask a gate and note what it reads. One that ever read funds is taken to do so always."""
+    seen.clear()
+    case.looked_at_clock = False
+    refusal = ask(case)
+    if any(part == "funds" for part, _ in seen):
+        _READ_FUNDS.add(ask)
+    return Asked(ask, refusal, frozenset(seen), case.looked_at_clock, ask in _READ_FUNDS)
+
+
+_READ_FUNDS: set[Gate] = set()
 
 
 @lru_cache(maxsize=4096)

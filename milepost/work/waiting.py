@@ -1,20 +1,21 @@
 """Reads the payments that wait, with what their gates need, in batches: one query, bounded memory.
 
-A full check reads through a cursor that outlives transactions, so that the planner joins once for all
-payments while each batch is written in a transaction of its own. A check of what changed first asks for the
-ids, of which there are few.
+A full check streams one query, so that the planner joins once for all payments and the database reads on
+while a batch is judged. A check of what changed first asks for the ids, of which there are few.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from hashlib import blake2b
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any
 from uuid import UUID
 
 import psycopg
+from psycopg.conninfo import make_conninfo
 
 from milepost.cases import PAYMENT_JOINS
 from milepost.db import Session
@@ -28,11 +29,7 @@ _SPAN = "s.id >= %(low)s AND s.id <= %(high)s"
 _CHANGED = """(k.payment_id IS NULL OR k.chain_seq <> c.seq OR k.recheck_on <= %(today)s
   OR (k.funds_mark <> 0 AND k.funds_mark <> ALL(%(marks)s::bigint[])))"""
 _BESIDE = "JOIN chain c ON c.id = s.project_id LEFT JOIN payment_check k ON k.payment_id = s.id"
-_TAIL = (
-    "s.id, s.version, c.seq, k.chain_seq, k.recheck_on, k.funds_mark, k.blocked::text AS blocked, "
-    "s.project_id"
-)
-_CURSOR = "payment_check_scan"
+_TAIL = "uuid_send(s.id), s.version, c.seq, k.chain_seq, k.recheck_on, k.funds_mark, k.blocked::text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +60,11 @@ class Recorded:
     recheck_on: Any
     mark: int | None
     blocked: str | None
-    project_id: UUID
+
+    @classmethod
+    def of(cls, tail: Sequence[Any]) -> Recorded:
+        """From the end of a row."""
+        return cls(UUID(bytes=tail[0]), *tail[1:])
 
 
 def funds_mark(funds_id: UUID | None, left_minor: int | None, none: int) -> int:
@@ -152,16 +153,24 @@ def _fetch(conn: psycopg.Connection[Any], sql: str, params: Any = None) -> list[
 def _scanned(
     conn: psycopg.Connection[Any], sql: str, params: dict[str, Any], size: int
 ) -> Iterator[Sequence[Sequence[Any]]]:
-    with conn.transaction():
-        # Enough to join in memory; a plan for many rows is not worth compiling.
-        conn.execute("SET LOCAL work_mem = '64MB'; SET LOCAL jit = off")
-        conn.execute(f"DECLARE {_CURSOR} NO SCROLL CURSOR WITH HOLD FOR {sql}", params, prepare=False)
-    try:
-        while rows := _fetch(conn, f"FETCH FORWARD {size} FROM {_CURSOR}"):
-            yield rows
-    finally:
-        if not conn.closed and not conn.broken:
-            conn.execute(f"CLOSE {_CURSOR}", prepare=False)
+    """Stream the rows over a connection of its own, so that the other one writes meanwhile."""
+    with psycopg.connect(
+        make_conninfo(conn.info.dsn, password=conn.info.password or None), autocommit=True
+    ) as reader:
+        # Enough to join in memory; a plan that runs this long gains nothing from being compiled.
+        reader.execute("SET work_mem = '64MB'; SET jit = off; SET idle_in_transaction_session_timeout = 0")
+        with (
+            reader.cursor(binary=True) as cursor,
+            closing(_stream(cursor, sql, params, size)) as rows,
+        ):
+            while batch := list(islice(rows, size)):
+                yield batch
+
+
+def _stream(
+    cursor: psycopg.Cursor[Any], sql: str, params: dict[str, Any], size: int
+) -> Generator[Sequence[Any], None, None]:
+    yield from cursor.stream(sql, params, binary=True, size=min(size, 1000))
 
 
 __all__ = ["EVERY", "FEW", "Marks", "Recorded", "Span", "batches", "count_waiting", "funds_mark", "spans"]
