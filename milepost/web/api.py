@@ -29,6 +29,7 @@ from milepost.web.visitor import Anyone, Forged, Member, Missing, Visitor
 from schema.nouns import NOUNS
 from states.labels import every_step, worded
 from states.refusals import Refusal, Refused, refuse
+from states.roles import PERMISSIONS
 
 router = APIRouter(prefix="/api/v1")
 BATCH_MAX = 1000
@@ -348,6 +349,9 @@ def take_step(
         names = sorted(n for n, s in every_step().items() if s.noun == noun and s.source)
         refusals = [refuse("unknown_step", step=step[:100], known=", ".join(names))]
         return JSONResponse(shape(refusals), status_of(refusals))
+    forbidden = locate(visitor, step, subject_id).forbidden
+    if forbidden:
+        return JSONResponse(shape(forbidden), status_of(forbidden))
     return _take(visitor, step, subject_id, given, key, seen)
 
 
@@ -360,7 +364,11 @@ def take_many(visitor: Caller, step: str, batch: Batch) -> Response:
         refusals = [refuse("unknown_step", step=step[:100], known=names)]
         return JSONResponse(shape(refusals), status_of(refusals))
     ids = [order.subject_id for order in batch.orders]
-    seen = find_subjects(visitor.session, visitor.id, known.noun, ids)
+    seen = {
+        id: subject
+        for id, subject in find_subjects(visitor.session, visitor.id, known.noun, ids).items()
+        if any(step in PERMISSIONS[role] for role in subject.sight.roles)
+    }
     orders = [
         Order(step, o.subject_id, o.input, o.request_id, o.expected_version)
         for o in batch.orders

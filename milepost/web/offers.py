@@ -91,6 +91,11 @@ class Place:
     siblings: tuple[Step, ...] = ()
 
     @property
+    def forbidden(self) -> tuple[Refusal, ...]:
+        """Why the visitor's roles for this very project do not allow the step; empty: they do."""
+        return tuple(refusal for refusal in self.refusals if refusal.code == "not_permitted")
+
+    @property
     def programme(self) -> Programme | None:
         """The programme of the subject, where there is one yet."""
         return self.compiled.programme if self.compiled else None

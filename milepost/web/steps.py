@@ -79,6 +79,8 @@ def take_step(visitor: Member, form: Typed, step: str, subject_id: SubjectId) ->
     place = locate(visitor, step, subject_id)
     asked = _asked(visitor, place)
     reading = read(asked, form, visitor.web.settings.upload_bytes_max)
+    if place.forbidden:
+        return _draw(visitor, place, reading, place.forbidden, status=403)
     if reading.errors:
         return _draw(visitor, place, reading, (), status=422)
     password = text_of(form, "password")

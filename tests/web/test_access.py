@@ -13,6 +13,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from starlette.routing import Mount
 
+from milepost import people
 from milepost.web.visitor import RULES
 from tests.web.conftest import ROLES, Reader, Site
 
@@ -258,3 +259,25 @@ def test_a_role_that_may_see_but_not_do_is_told_who_can(site: Site) -> None:
     assert answer.status_code == 403
     assert "Programme officer" in answer.text
     assert site.world.state(project_id) == "completeness_check"
+
+
+def test_a_role_for_the_office_is_no_role_in_a_project_one_only_evaluates(site: Site) -> None:
+    """Whoever applies at the office and evaluates another's milestone still cannot act as its grantee."""
+    world = site.world
+    project_id = world.project_at("implementation")
+    milestone_id = world.milestones(project_id)[0]
+    actor = site.person("both", "evaluator", office_path="/")
+    world.take("programme_officer", "milestone.assign", milestone_id, evaluator_id=str(actor.id))
+    with site.database.session() as session:
+        people.grant(session, actor.id, "applicant", office_path="/")
+    reader = site.reader(actor)
+    assert reader.get(f"/go/milestone/{milestone_id}").status_code == 303, "it may be seen"
+    path = f"/milestone/{milestone_id}/steps/milestone.report"
+    answer = reader.api("POST", path, json={"report": "x"}, headers={"idempotency-key": "k"})
+    assert answer.status_code == 403
+    form = {"csrf": reader.csrf(), "request_id": "r", "report": "x"}
+    assert reader.send("milestone.report", milestone_id, form).status_code == 403
+    orders = {"orders": [{"subject_id": str(milestone_id), "request_id": "b", "input": {"report": "x"}}]}
+    batch = reader.api("POST", "/steps/milestone.report/batch", json=orders).json()["outcomes"]
+    assert batch[0]["refusals"][0]["code"] == "not_found"
+    assert world.value("SELECT state FROM milestone WHERE id = %s", milestone_id) != "reported"
