@@ -1,27 +1,40 @@
-"""Takes the mail out of the outbox to the mail server."""
+"""Mail goes out of the outbox, slice by slice, until nothing is due or the server takes no more."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from prefect import flow, task
+from prefect import flow
 
-from flows.runtime import here, told
-from milepost.mail.outbox import deliver_due
+from flows.runtime import bound, slice_task
+from milepost.mail.outbox import DeliveryReport, deliver_due
 
-
-async def body() -> dict[str, Any]:
-    """Send what is due, slice by slice, over a few kept connections."""
-    with here() as office:
-        report = told(await deliver_due(office.database, office.mail, limit=5000))
-    report.pop("next_at", None)
-    return report
+SLICE = 500
 
 
-do = task(name="deliver mail")(body)
+@slice_task("mail-slice")
+async def deliver_slice() -> DeliveryReport:
+    """One slice of the mails that are due."""
+    given = bound()
+    return await deliver_due(given.database, given.mail, limit=SLICE)
 
 
-@flow(name="mail")
+async def deliver() -> dict[str, Any]:
+    """What the flow does; also a part of the day in ``flows.daily``."""
+    found = {"sent": 0, "retried": 0, "dead": 0}
+    while True:
+        report = await deliver_slice()
+        for name in found:
+            found[name] += getattr(report, name)
+        # A server that is down leaves everything: then this round is over.
+        if report.left == 0 or report.sent + report.dead == 0:
+            return {**found, "left": report.left}
+
+
+@flow(name="mail", persist_result=False)
 async def mail() -> dict[str, Any]:
-    """Delivery. What fails is tried again by the outbox's own clock, so the run needs no retries."""
-    return await do()
+    """Deliver what is due."""
+    return await deliver()
+
+
+__all__ = ["deliver", "mail"]

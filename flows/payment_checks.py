@@ -1,30 +1,45 @@
-"""Evaluates the gates of every waiting tranche: due, back again, or what blocks it."""
+"""The payment-stage check: what waits falls due, falls back, or says what blocks it."""
 
 from __future__ import annotations
 
-import asyncio
+from dataclasses import asdict
 from typing import Any
 
-from prefect import flow, task
+from prefect import flow
 
-from flows.runtime import here, told
-from milepost.work.checks import check_payments
+from flows.runtime import bound, slice_task
+from milepost.work.checks import CheckReport, check_payments
+from milepost.work.waiting import EVERY, Span, count_waiting, spans
 
-
-def _checked() -> dict[str, Any]:
-    with here() as office, office.database.session() as session:
-        return told(check_payments(session))
-
-
-async def body() -> dict[str, Any]:
-    """Judge what has changed since the last check, slice by slice."""
-    return await asyncio.to_thread(_checked)
+SLICE = 100_000
+"""So many waiting payments to a task: below, one pass over all is the quickest."""
 
 
-do = task(name="judge waiting payments")(body)
+@slice_task("payment-checks-slice")
+async def check_slice(span: Span, full: bool) -> CheckReport:
+    """The payments of a range of ids."""
+    with bound().database.session() as session:
+        return check_payments(session, full=full, span=span)
 
 
-@flow(name="payment-checks", retries=2, retry_delay_seconds=20)
-async def payment_checks() -> dict[str, Any]:
-    """The payment-stage check. Twice, late or in two places, it moves a payment once."""
-    return await do()
+async def check(*, full: bool = False) -> dict[str, Any]:
+    """What the flow does; also a part of the day in ``flows.daily``."""
+    parts = [EVERY]
+    if full:
+        with bound().database.session() as session:
+            parts = spans(1 + count_waiting(session.conn) // SLICE)
+    total = CheckReport()
+    for span in parts:
+        report = await check_slice(span, full)
+        for name, count in asdict(report).items():
+            setattr(total, name, getattr(total, name) + count)
+    return asdict(total)
+
+
+@flow(name="payment-checks", persist_result=False)
+async def payment_checks(full: bool = False) -> dict[str, Any]:
+    """What changed since the last check, or with ``full`` everything that waits."""
+    return await check(full=full)
+
+
+__all__ = ["check", "payment_checks"]

@@ -1,30 +1,40 @@
-"""Sends each reminder once, however late, and escalates what is past."""
+"""Reminders and escalation: every day of a deadline that a programme names is told once."""
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
+from uuid import UUID
 
-from prefect import flow, task
+from prefect import flow
 
-from flows.runtime import here, told
-from milepost.work.reminders import send_reminders
-
-
-def _reminded() -> dict[str, Any]:
-    with here() as office, office.database.session() as session:
-        return told(send_reminders(session))
+from flows.runtime import bound, slice_task
+from milepost.work.reminders import SLICE, ReminderReport, send_reminders
 
 
-async def body() -> dict[str, Any]:
-    """Claim the offsets that were reached and queue their mail, slice by slice."""
-    return await asyncio.to_thread(_reminded)
+@slice_task("reminders-slice")
+async def remind_slice(after: UUID | None) -> ReminderReport:
+    """One slice of the deadlines."""
+    with bound().database.session() as session:
+        return send_reminders(session, after=after, limit=SLICE)
 
 
-do = task(name="queue reminders")(body)
+async def remind() -> dict[str, Any]:
+    """What the flow does; also a part of the day in ``flows.daily``."""
+    found = {"deadlines": 0, "days": 0, "mails": 0, "unaddressed": 0}
+    after: UUID | None = None
+    while True:
+        report = await remind_slice(after)
+        for name in found:
+            found[name] += getattr(report, name)
+        after = report.next_after
+        if after is None:
+            return found
 
 
-@flow(name="reminders", retries=2, retry_delay_seconds=20)
+@flow(name="reminders", persist_result=False)
 async def reminders() -> dict[str, Any]:
-    """Reminders before and after deadlines."""
-    return await do()
+    """Queue what is to be reminded of by today."""
+    return await remind()
+
+
+__all__ = ["remind", "reminders"]

@@ -1,31 +1,40 @@
-"""Seals the day: one Merkle root over the heads of all chains."""
+"""The day's seal: one Merkle root over the heads of all chains, exported and mailed."""
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
-from prefect import flow, task
+from prefect import flow
 
-from flows.runtime import here
-from milepost.work.sealing import seal
-
-
-def _sealed() -> dict[str, Any]:
-    with here() as office, office.database.session() as session:
-        made = seal(session, data_dir=office.settings.data_dir)
-    return {"root": made.root.hex(), "chains": made.size, "fresh": made.fresh} if made else {}
+from flows.runtime import bound, slice_task
+from milepost.work.sealing import Sealed, seal
 
 
-async def body() -> dict[str, Any]:
-    """Seal what has moved since the last seal, and export the root."""
-    return await asyncio.to_thread(_sealed)
+@slice_task("sealing-slice")
+async def seal_day() -> Sealed | None:
+    """All chains in one snapshot: a root cannot be made in slices."""
+    given = bound()
+    with given.database.session() as session:
+        return seal(session, data_dir=given.data_dir)
 
 
-do = task(name="seal the chains")(body)
+async def close_day() -> dict[str, Any]:
+    """What the flow does; also a part of the day in ``flows.daily``."""
+    sealed = await seal_day()
+    if sealed is None:
+        return {"sealed_on": None}
+    return {
+        "sealed_on": sealed.sealed_on.isoformat(),
+        "size": sealed.size,
+        "root": sealed.root.hex(),
+        "fresh": sealed.fresh,
+    }
 
 
-@flow(name="sealing", retries=2, retry_delay_seconds=20)
+@flow(name="sealing", persist_result=False)
 async def sealing() -> dict[str, Any]:
-    """The nightly seal; a missed night is covered by the next."""
-    return await do()
+    """Seal today, unless nothing happened since the last seal."""
+    return await close_day()
+
+
+__all__ = ["close_day", "sealing"]

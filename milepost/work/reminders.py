@@ -72,6 +72,12 @@ def send_reminders(
             return report
 
 
+def anything_to_remind(session: Session) -> bool:
+    """Whether some day has been reached that nobody was told."""
+    rules = _rules(session)
+    return bool(rules) and bool(_due(session, rules, _FIRST, 1))
+
+
 def _rules(session: Session) -> Rules:
     """The reminders of every programme version that some deadline could belong to."""
     found: dict[tuple[UUID, str], list[Reminder]] = defaultdict(list)
@@ -233,4 +239,4 @@ def _people(
     }
 
 
-__all__ = ["SLICE", "ReminderReport", "send_reminders"]
+__all__ = ["SLICE", "ReminderReport", "anything_to_remind", "send_reminders"]

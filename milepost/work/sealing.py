@@ -59,6 +59,11 @@ def seal(session: Session, day: date | None = None, *, data_dir: Path | None = N
     return made
 
 
+def anything_to_seal(session: Session, day: date) -> bool:
+    """Whether a seal of the day would be made."""
+    return _existing(session.conn, day) is None and _moved(session.conn)
+
+
 def _existing(conn: psycopg.Connection[Any], day: date) -> Sealed | None:
     row = conn.execute("SELECT size, root FROM seal WHERE sealed_on = %s", (day,)).fetchone()
     return Sealed(day, row[0], bytes(row[1]), fresh=False) if row else None
@@ -137,4 +142,4 @@ def export(sealed: Sealed, data_dir: Path) -> Path:
     return path
 
 
-__all__ = ["Sealed", "export", "seal"]
+__all__ = ["Sealed", "anything_to_seal", "export", "seal"]

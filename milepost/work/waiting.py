@@ -109,6 +109,15 @@ def count_waiting(conn: psycopg.Connection[Any], span: Span | None = None) -> in
     return int(row[0])
 
 
+def anything_changed(session: Session) -> bool:
+    """Whether a check of what changed would find a payment to examine."""
+    params = {"today": session.clock.today(), "marks": Marks.read(session).current}
+    row = session.conn.execute(
+        f"SELECT EXISTS (SELECT 1 FROM payment s {_BESIDE} WHERE {WAITING} AND {_CHANGED})", params
+    ).fetchone()
+    return bool(row and row[0])
+
+
 def batches(
     session: Session, layout: Layout, marks: Marks, *, full: bool, span: Span, size: int
 ) -> Iterator[Sequence[Sequence[Any]]]:
@@ -173,4 +182,15 @@ def _stream(
     yield from cursor.stream(sql, params, binary=True, size=min(size, 1000))
 
 
-__all__ = ["EVERY", "FEW", "Marks", "Recorded", "Span", "batches", "count_waiting", "funds_mark", "spans"]
+__all__ = [
+    "EVERY",
+    "FEW",
+    "Marks",
+    "Recorded",
+    "Span",
+    "anything_changed",
+    "batches",
+    "count_waiting",
+    "funds_mark",
+    "spans",
+]

@@ -1,0 +1,54 @@
+"""Whether anything waits to be done: a few milliseconds, so that nothing is started for nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from milepost.db import Session
+from milepost.work.reminders import anything_to_remind
+from milepost.work.sealing import anything_to_seal
+from milepost.work.waiting import anything_changed
+
+Question = Callable[[Session], bool]
+
+
+def _exists(sql: str) -> Question:
+    def ask(session: Session) -> bool:
+        row = session.conn.execute(
+            f"SELECT {sql}", {"today": session.clock.today(), "now": session.clock.now()}
+        ).fetchone()
+        return bool(row and row[0])
+
+    return ask
+
+
+_QUESTIONS: dict[str, Question] = {
+    "deadlines": _exists(
+        "EXISTS (SELECT 1 FROM deadline WHERE closed_seq IS NULL AND act IS NOT NULL AND due_on < %(today)s) "
+        "OR EXISTS (SELECT 1 FROM project WHERE state = 'public_notice' AND notice_state = 'ended' "
+        "AND open_objections = 0)"
+    ),
+    "checks": anything_changed,
+    "disbursement": _exists(
+        "EXISTS (SELECT 1 FROM payment WHERE state IN ('released', 'instructed', 'unknown'))"
+    ),
+    "reminders": anything_to_remind,
+    "mail": _exists(
+        "EXISTS (SELECT 1 FROM message WHERE state = 'queued' AND next_attempt_at <= %(now)s::timestamptz)"
+    ),
+    "sealing": lambda session: anything_to_seal(session, session.clock.today()),
+}
+JOBS = tuple(_QUESTIONS)
+
+
+def has_work(session: Session, job: str) -> bool:
+    """Whether a job has something to do now; KeyError for one that does not exist."""
+    return _QUESTIONS[job](session)
+
+
+def agenda(session: Session) -> frozenset[str]:
+    """The jobs that have something to do now."""
+    return frozenset(job for job in JOBS if has_work(session, job))
+
+
+__all__ = ["JOBS", "agenda", "has_work"]
