@@ -205,6 +205,17 @@ def task_view(session: Session, actor_id: UUID, id: UUID) -> Row | None:
     return found[0] if found else None
 
 
+def own_task(session: Session, actor_id: UUID, project_id: UUID) -> UUID | None:
+    """An expert's own task for a project, the one that still waits first."""
+    found = rows(
+        session,
+        "SELECT id FROM task WHERE project_id = %(id)s AND expert_id = %(actor)s "
+        "ORDER BY state NOT IN ('invited', 'accepted', 'late'), id LIMIT 1",
+        {"id": project_id, "actor": actor_id},
+    )
+    return found[0]["id"] if found else None
+
+
 def states_in_use(session: Session) -> list[str]:
     """The states that some project stands in; the same for everybody, so that a filter tells nothing."""
     return [row["state"] for row in rows(session, "SELECT DISTINCT state FROM project ORDER BY 1", {})]

@@ -12,7 +12,15 @@ from starlette.responses import RedirectResponse, Response
 
 from milepost.documents import Stored, content_of, described
 from milepost.programmes import load_published
-from milepost.queries.projects import Page, ProjectView, project_list, project_view, states_in_use, task_view
+from milepost.queries.projects import (
+    Page,
+    ProjectView,
+    own_task,
+    project_list,
+    project_view,
+    states_in_use,
+    task_view,
+)
 from milepost.queries.sight import Row, find_subject
 from milepost.queries.timeline import Happening, timeline
 from milepost.queries.work import work
@@ -132,7 +140,11 @@ def project(visitor: Member, id: UUID, before: int | None = None) -> Response:
     """One project."""
     found = project_view(visitor.session, visitor.id, id)
     if found is None:
-        raise Missing
+        # A mail's link names the project; to its expert that is their own task.
+        own = own_task(visitor.session, visitor.id, id)
+        if own is None or task_view(visitor.session, visitor.id, own) is None:
+            raise Missing
+        return RedirectResponse(f"/tasks/{own}", 303)
     offers = offers_for(visitor, "project", [id], found.sight.roles)
     names: dict[UUID, str] = {}
     for noun, part in found.parts().items():
