@@ -109,8 +109,8 @@ def _proof(conn: psycopg.Connection[Any], chain: UUID) -> _Proof:
     if newest is None:
         raise EvidenceError(
             "not_sealed_yet",
-            "该项目尚未封存。封存每晚进行；也可现在执行：milepost flow run seal。",
-            "The project is under no seal yet. Sealing runs every night, or now: milepost flow run seal.",
+            "该项目尚未封存。封存每晚进行；也可现在执行：milepost flow run sealing。",
+            "The project is under no seal yet. Sealing runs every night, or now: milepost flow run sealing.",
         )
     leaves = conn.execute(
         "SELECT chain_id, seq, hash FROM seal_leaf WHERE sealed_on = %s ORDER BY position", newest

@@ -24,7 +24,8 @@ class Recount:
     sql: str
 
 
-# What a person once typed and no later step may change but those named: noun, steps, columns.
+# What a person once typed and no later step may change but those named: noun, steps, columns. A column whose
+# input is called otherwise names both.
 TYPED: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("project", ("project.apply",), ("code", "programme_id", "office_path", "currency")),
     (
@@ -32,10 +33,13 @@ TYPED: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
         ("project.apply", "project.revise"),
         ("title", "unit_name", "leader_name", "requested_minor", "plan"),
     ),
+    ("project", ("project.record_acceptance",), ("acceptance_outcome=outcome",)),
     ("milestone", ("milestone.plan",), ("number", "title", "amount_minor")),
     ("milestone", ("milestone.plan", "milestone.extend"), ("due_on",)),
     ("milestone", ("milestone.plan", "milestone.assign"), ("evaluator_id",)),
     ("milestone", ("milestone.report",), ("report", "deliverables", "documents")),
+    ("milestone", ("milestone.accept", "milestone.reject"), ("deliverables_accepted",)),
+    ("payment", ("payment.attest",), ("attested=finding",)),
     (
         "payment",
         ("payment.plan",),
@@ -91,20 +95,22 @@ def _subjects() -> Iterator[Recount]:
 def _typed() -> Iterator[Recount]:
     for noun, steps, columns in TYPED:
         named = ", ".join(f"'{step}'" for step in steps)
+        pairs = [(column, given or column) for column, _, given in (c.partition("=") for c in columns)]
         values = ", ".join(
-            f"('{c}', coalesce(to_jsonb(s.\"{c}\"), 'null'), coalesce(i.input->'{c}', 'null'))"
-            for c in columns
+            f"('{column}', coalesce(to_jsonb(s.\"{column}\"), 'null'), i.input->'{given}')"
+            for column, given in pairs
         )
         yield Recount(
             "value_differs",
             f"{noun} 的内容与当时所填不符",
             f"a value of a {noun} is not what was entered",
-            f"""SELECT s.id, v.name || ' ' || v.stored::text, v.entered::text FROM "{noun}" s
-                  JOIN (SELECT DISTINCT ON (e.subject_id) e.subject_id, {_INPUT.format(e="e")} AS input
-                          FROM event e WHERE e.step IN ({named})
-                         ORDER BY e.subject_id, e.subject_seq DESC) i ON i.subject_id = s.id
+            f"""SELECT s.id, v.name || ' ' || v.stored::text, coalesce(v.entered::text, '-') FROM "{noun}" s
+                  LEFT JOIN (SELECT DISTINCT ON (e.subject_id) e.subject_id, {_INPUT.format(e="e")} AS input
+                               FROM event e WHERE e.step IN ({named})
+                              ORDER BY e.subject_id, e.subject_seq DESC) i ON i.subject_id = s.id
                  CROSS JOIN LATERAL (VALUES {values}) v(name, stored, entered)
-                 WHERE v.stored IS DISTINCT FROM v.entered""",
+                 WHERE v.stored <> coalesce(v.entered, 'null')
+                   AND NOT (v.entered IS NULL AND v.stored IN ('null', '[]', '{{}}'))""",
         )
 
 

@@ -144,13 +144,15 @@ def test_a_row_without_an_event_is_named(copy: Copy) -> None:
         "INSERT INTO milestone (id, project_id, number, title, state, version) "
         "SELECT gen_random_uuid(), id, 99, 'x', 'accepted', 1 FROM project LIMIT 1"
     )
-    assert codes(copy) == {"row_differs"}
+    assert codes(copy) == {"row_differs", "value_differs"}
 
 
 FIGURES = {
     "the payee's account number": ("UPDATE payee SET account_no = '62220000'", "value_differs"),
     "a payment's sum": (f"UPDATE payment SET amount_minor = 1 WHERE id = {A_SETTLED}", "value_differs"),
     "a milestone's report": ("UPDATE milestone SET report = 'x' WHERE report IS NOT NULL", "value_differs"),
+    "a report nobody handed in": ("UPDATE milestone SET report = 'x' WHERE report IS NULL", "value_differs"),
+    "an acceptance nobody recorded": ("UPDATE project SET acceptance_outcome = 'passed'", "value_differs"),
     "an expert's scores": ("UPDATE task SET scores = '{}' WHERE state = 'submitted'", "value_differs"),
     "an objection's grounds": ("UPDATE objection SET grounds = 'x'", "value_differs"),
     "holds forgotten": ("UPDATE project SET holds = 0 WHERE holds > 0", "counter_differs"),
