@@ -26,8 +26,8 @@ FSM = (
 )
 TASK = (
     f"{OURS} / django-viewflow's human task (task found, assigned and executed by a user with the "
-    "permission, as its two pages do it in two transactions, on to the end of the process); one client, same server and "
-    "durability"
+    "permission, as its two pages do it in two transactions, on to the end of the process); one client, same "
+    "server and durability"
 )
 PROCESS = (
     "the same / a whole process of django-viewflow: started by a program, then its one human task as above"
