@@ -56,7 +56,8 @@ def people(session: Session, *, search: str = "", after: str = "", limit: int = 
     pattern = "%" + search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
     found = rows(
         session,
-        """SELECT n.id, n.login, n.name, n.email, n.locale, n.active, n.password_hash IS NOT NULL AS can_log_in,
+        """SELECT n.id, n.login, n.name, n.email, n.locale, n.active,
+          n.password_hash IS NOT NULL AS can_log_in,
           ARRAY(SELECT DISTINCT g.role FROM role_grant g WHERE g.person_id = n.id AND g.revoked_at IS NULL
                 ORDER BY 1) AS roles
         FROM person n WHERE n.id <> %(system)s AND n.login > %(after)s

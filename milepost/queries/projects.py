@@ -95,7 +95,8 @@ class ProjectView:
 _READS: dict[str, str] = {
     "milestone": """SELECT s.*, n.name AS evaluator FROM milestone s
       LEFT JOIN person n ON n.id = s.evaluator_id WHERE s.project_id = %(id)s ORDER BY s.number""",
-    "payment": """SELECT s.*, t.number, t.code, t.waits_for, t.paid_minor, t.spent_minor, m.number AS milestone_number,
+    "payment": """SELECT s.*, t.number, t.code, t.waits_for, t.paid_minor, t.spent_minor,
+      m.number AS milestone_number,
       c.checked_at, c.blocked AS blocked_codes,
       coalesce((SELECT jsonb_agg(jsonb_build_object('duty', d.duty, 'name', n.name, 'person_id', n.id))
         FROM duty d JOIN person n ON n.id = d.person_id WHERE d.payment_id = s.id), '[]') AS duties
@@ -164,7 +165,8 @@ def _holds(session: Session, view: ProjectView) -> list[Row]:
         session,
         "SELECT h.id, h.kind, h.reason, h.placed_at, n.name AS placed_by FROM hold h "
         "JOIN person n ON n.id = h.placed_by "
-        "WHERE h.project_id = %(id)s AND h.kind = ANY(%(kinds)s) AND h.lifted_at IS NULL ORDER BY h.placed_at",
+        "WHERE h.project_id = %(id)s AND h.kind = ANY(%(kinds)s) AND h.lifted_at IS NULL "
+        "ORDER BY h.placed_at",
         {"id": view.row["id"], "kinds": kinds},
     )
 
@@ -193,13 +195,15 @@ def task_view(session: Session, actor_id: UUID, id: UUID) -> Row | None:
     """An expert's own task with what it needs of the project: never money, never other experts."""
     found = rows(
         session,
-        """SELECT s.*, r.stage, r.number AS round_number, r.state AS round_state, p.code, p.title, p.unit_name,
+        """SELECT s.*, r.stage, r.number AS round_number, r.state AS round_state,
+          p.code, p.title, p.unit_name,
           p.leader_name, p.requested_minor, p.currency, p.plan, p.programme_id,
           (SELECT min(d.due_on) FROM deadline d WHERE d.subject_id = s.id AND d.closed_seq IS NULL) AS due_on
         FROM task s JOIN round r ON r.id = s.round_id JOIN project p ON p.id = s.project_id
         WHERE s.id = %(id)s AND s.expert_id = %(actor)s AND EXISTS (
           SELECT 1 FROM role_grant g WHERE g.person_id = %(actor)s AND g.role = 'expert'
-            AND g.revoked_at IS NULL AND (g.project_id = p.id OR starts_with(p.office_path, g.office_path)))""",
+            AND g.revoked_at IS NULL
+            AND (g.project_id = p.id OR starts_with(p.office_path, g.office_path)))""",
         {"actor": actor_id, "id": id},
     )
     return found[0] if found else None

@@ -142,8 +142,8 @@ def find_subjects(session: Session, actor_id: UUID, noun: str, ids: Sequence[UUI
     join = "JOIN project p ON p.id = s.id" if noun == "project" else "JOIN project p ON p.id = s.project_id"
     found = rows(
         session,
-        f"WITH {MINE} SELECT s.*, p.id AS of_project, p.programme_id AS of_programme, {ROLES_OF_P} AS my_roles "
-        f'FROM "{noun}" s {join} WHERE s.id = ANY(%(ids)s)',
+        f"WITH {MINE} SELECT s.*, p.id AS of_project, p.programme_id AS of_programme, "
+        f'{ROLES_OF_P} AS my_roles FROM "{noun}" s {join} WHERE s.id = ANY(%(ids)s)',
         {"actor": actor_id, "ids": list(ids)},
     )
     subjects: dict[UUID, Subject] = {}

@@ -28,7 +28,8 @@ _DUE = "(SELECT min(d.due_on) FROM deadline d WHERE d.subject_id = {0} AND d.clo
 _WHO = " OR ".join(f"(d.who ? '{role}' AND {holds_role([role])})" for role in _WAITING)
 _FINANCE = holds_role(["finance_officer"])
 _SQL = f"""WITH {MINE}, item AS (
-  SELECT d.noun, d.subject_id, d.chain_id AS project_id, d.due_on FROM deadline d JOIN project p ON p.id = d.chain_id
+  SELECT d.noun, d.subject_id, d.chain_id AS project_id, d.due_on
+    FROM deadline d JOIN project p ON p.id = d.chain_id
    WHERE d.closed_seq IS NULL AND d.name <> ALL(%(by_itself)s) AND d.noun NOT IN ('payment', 'payee')
      AND ({_WHO})
   UNION ALL
@@ -40,7 +41,8 @@ _SQL = f"""WITH {MINE}, item AS (
    WHERE m.evaluator_id = %(actor)s AND m.state = 'reported'
      AND EXISTS (SELECT 1 FROM mine g WHERE g.role IN ('evaluator', 'programme_officer'))
   UNION ALL
-  SELECT 'payment', y.id, y.project_id, {_DUE.format("y.id")} FROM payment y JOIN project p ON p.id = y.project_id
+  SELECT 'payment', y.id, y.project_id, {_DUE.format("y.id")}
+    FROM payment y JOIN project p ON p.id = y.project_id
    WHERE y.state = ANY(%(paying)s) AND {_FINANCE}
      AND NOT EXISTS (SELECT 1 FROM duty u WHERE u.payment_id = y.id AND u.person_id = %(actor)s)
      AND NOT EXISTS (SELECT 1 FROM payee e WHERE e.id = p.payee_id AND e.entered_by = %(actor)s)
@@ -51,8 +53,8 @@ _SQL = f"""WITH {MINE}, item AS (
   SELECT noun, subject_id, project_id, min(due_on) AS due_on FROM item GROUP BY 1, 2, 3
 )
 SELECT i.noun, i.subject_id, i.project_id, i.due_on, p.code, p.title, p.unit_name, p.programme_id, p.currency,
-  CASE i.noun WHEN 'project' THEN p.state ELSE coalesce(m.state, y.state, e.state, r.state, t.state, o.state, n.state)
-  END AS state,
+  CASE i.noun WHEN 'project' THEN p.state
+    ELSE coalesce(m.state, y.state, e.state, r.state, t.state, o.state, n.state) END AS state,
   coalesce(m.number, k.number, r.number) AS number, m.title AS part_title, y.amount_minor, r.stage
 FROM one i JOIN project p ON p.id = i.project_id
 LEFT JOIN milestone m ON i.noun = 'milestone' AND m.id = i.subject_id
@@ -63,7 +65,8 @@ LEFT JOIN task t ON i.noun = 'task' AND t.id = i.subject_id
 LEFT JOIN round r ON (i.noun = 'round' AND r.id = i.subject_id) OR r.id = t.round_id
 LEFT JOIN objection o ON i.noun = 'objection' AND o.id = i.subject_id
 LEFT JOIN notice n ON i.noun = 'notice' AND n.id = i.subject_id
-WHERE %(after_day)s::date IS NULL OR (coalesce(i.due_on, 'infinity'), i.subject_id) > (%(after_day)s, %(after_id)s)
+WHERE %(after_day)s::date IS NULL
+  OR (coalesce(i.due_on, 'infinity'), i.subject_id) > (%(after_day)s, %(after_id)s)
 ORDER BY coalesce(i.due_on, 'infinity'), i.subject_id LIMIT %(limit)s"""
 
 
