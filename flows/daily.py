@@ -23,7 +23,7 @@ from milepost.work.agenda import JOBS, has_work
 # Deadlines first, because they open gates; mail after everything that owes some; the seal last.
 PARTS: dict[str, Callable[[], Awaitable[dict[str, Any]]]] = {
     "deadlines": act,
-    "checks": check,
+    "payment_checks": check,
     "disbursement": pay,
     "reminders": remind,
     "mail": deliver,

@@ -28,7 +28,7 @@ _QUESTIONS: dict[str, Question] = {
         "OR EXISTS (SELECT 1 FROM project WHERE state = 'public_notice' AND notice_state = 'ended' "
         "AND open_objections = 0)"
     ),
-    "checks": anything_changed,
+    "payment_checks": anything_changed,
     "disbursement": _exists(
         "EXISTS (SELECT 1 FROM payment WHERE state IN ('released', 'instructed', 'unknown'))"
     ),
