@@ -6,6 +6,7 @@ and ends its own transaction on it. Reads of pages and reports go through ``Data
 
 from __future__ import annotations
 
+import select
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -44,6 +45,23 @@ def _configure(conn: psycopg.Connection[Any]) -> None:
     # Facts come as JSON, several a row; pydantic's reader takes a quarter of the time of the standard one.
     set_json_loads(from_json, conn)
     conn.execute(f"SET lock_timeout = '{LOCK_TIMEOUT}'; SET timezone = 'UTC'")
+
+
+def _alive(conn: psycopg.Connection[Any]) -> bool:
+    """Whether the server is still at the other end of an idle connection.
+
+    A server that goes away says so, and a restart or a cut line ends the stream: then there is something
+    to read. Only then is the server asked, since a question before every session would cost a round trip.
+    """
+    said = select.poll()
+    said.register(conn.fileno(), select.POLLIN)
+    if not said.poll(0):
+        return True
+    try:
+        conn.execute("")
+    except psycopg.OperationalError:
+        return False
+    return True
 
 
 def driver_url(url: str) -> str:
@@ -94,8 +112,16 @@ class Database:
         ``timeout``: how many seconds to wait for a connection, where somebody waits for the answer.
         """
         self._pool.open()
-        with self._pool.connection(timeout=timeout) as conn:
-            yield Session(conn, self.clock, self._programmes)
+        conn = self._pool.getconn(timeout)
+        while not _alive(conn):
+            conn.close()
+            self._pool.putconn(conn)
+            conn = self._pool.getconn(timeout)
+        try:
+            with conn:
+                yield Session(conn, self.clock, self._programmes)
+        finally:
+            self._pool.putconn(conn)
 
     def close(self) -> None:
         """Give every connection back to the server."""

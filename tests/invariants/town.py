@@ -61,8 +61,9 @@ class Town:
         self.people["system"] = SYSTEM
         self._held: AbstractContextManager[Session] = database.session()
         self.session: Session = self._held.__enter__()
-        self._requests = 0
-        self._codes = 0
+        # A town in a copied database goes on counting where the first one stopped.
+        self._requests = int(self.one("SELECT count(*) FROM event"))
+        self._codes = int(self.one("SELECT count(*) FROM project"))
         self._found()
         self.programme = self.publish(programme or programme_text())
 
