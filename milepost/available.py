@@ -85,7 +85,7 @@ def _offered(case: Case, actor: Actor, cache: dict[UUID, Compiled]) -> list[Avai
 def _facts_of(noun: str) -> frozenset[str]:
     if noun == "project":
         return (PROJECT_FACTS - {"audience"}) | {"rounds"}
-    return (needs_of(static_machines()[noun].steps.values()) - {"audience"}) | {"round_tasks"}
+    return (needs_of(static_machines()[noun].steps.values()) - {"audience"}) | {"round_tasks", "round_state"}
 
 
 def _asked(case: Case, step: Step, compiled: Compiled, actor: Actor) -> Available | None:

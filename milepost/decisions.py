@@ -147,7 +147,8 @@ def _parent_case(
     assert over is not None
     if order.subject_id is None:
         raise Refused([refuse("not_found")])
-    facts = frozenset({"rounds", "audience"}) if over == "project" else frozenset({"round_tasks", "audience"})
+    of_round = frozenset({"round_tasks", "round_state", "audience"})
+    facts = frozenset({"rounds", "audience"}) if over == "project" else of_round
     cases = load_cases(session.conn, session.clock, over, [order.subject_id], actor_id, facts, cache)
     if order.subject_id not in cases:
         raise Refused([refuse("not_found")])

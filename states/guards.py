@@ -322,6 +322,11 @@ def no_round_undecided(case: Case) -> Refusal | None:
     return None
 
 
+@guard("round_state")
+def round_still_open(case: Case) -> Refusal | None:
+    return None if case.facts["round_state"] in ("open", "quorum_reached") else refuse("round_over")
+
+
 @guard("round_tasks")
 def expert_not_in_round(case: Case) -> Refusal | None:
     expert = _given(case, "expert_id")

@@ -127,7 +127,7 @@ TASK_STEPS: tuple[Step, ...] = (
         words("邀请专家", "Invite an expert"),
         input=Invite,
         effect=_invite,
-        guards=("assignee_is_expert", "expert_not_in_round", "replaced_task_in_round"),
+        guards=("round_still_open", "assignee_is_expert", "expert_not_in_round", "replaced_task_in_round"),
         needs=("parent_id",),
         notify=(Notify("task_invited", ("expert",)),),
     ),

@@ -23,6 +23,8 @@ from hatchling.builders.wheel import WheelBuilder
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("config", "schema", "states", "flows", "milepost")
 LINES_MAX = 500
+# A table of all cases is read row by row: tests get a little more room.
+TEST_LINES_MAX = 560
 
 # Where the wall clock may be read. Everyone else is given a clock.
 READS_THE_CLOCK = {"milepost/clock.py"}
@@ -190,7 +192,8 @@ def test_a_file_is_one_room() -> None:
         path: lines
         for path in sources(*PACKAGES, "tests", "bench")
         if "/migrations/versions/" not in path
-        and (lines := len((ROOT / path).read_text(encoding="utf-8").splitlines())) > LINES_MAX
+        and (lines := len((ROOT / path).read_text(encoding="utf-8").splitlines()))
+        > (TEST_LINES_MAX if path.startswith("tests/") else LINES_MAX)
     }
     assert long == {}
 

@@ -310,6 +310,10 @@ TABLE: dict[str, tuple[Case, list[tuple[Case, str]]]] = {
             for s in ("open", "quorum_reached", "scored")
         ],
     ),
+    "round_still_open": (
+        case(facts={"round_state": "open"}),
+        [(case(facts={"round_state": "decided"}), "round_over")],
+    ),
     "expert_not_in_round": (
         case(facts={"round_tasks": TASKS}, given=invite(ME)),
         [(case(facts={"round_tasks": TASKS}, given=invite(OTHER)), "expert_in_round_already")],
