@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 import psycopg
 from psycopg import errors
 
-from milepost.cases import load_cases, needs_of
+from milepost.cases import ask_cases, needs_of, told_by
 from milepost.db import Session
 from milepost.decisions import (
     PARENT,
@@ -39,6 +40,8 @@ CHUNK = 1000
 SLICE = 250
 RETRIES = 5
 Progress = Callable[[int, int], None]
+# An order of many: its position, itself, and the chain it belongs to.
+_Entry = tuple[int, Order, UUID | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,8 +242,7 @@ def _load_one(
         return birth_case(session, actor.id, order, noun, cache)
     if head is None or order.subject_id is None:
         raise Refused([refuse("not_found")])
-    facts = _facts_for(noun, order.step)
-    cases = load_cases(session.conn, session.clock, noun, [order.subject_id], actor.id, facts, cache)
+    cases = _ask(session, order.step, [order.subject_id], actor.id)()
     if order.subject_id not in cases:
         raise Refused([refuse("not_found")])
     return cases[order.subject_id]
@@ -260,11 +262,22 @@ PROJECT_FACTS = frozenset(
 )
 
 
-def _facts_for(noun: str, step: str) -> frozenset[str]:
-    """The facts of one step where its row is known before the programme is; all of a project's otherwise."""
-    if noun != "project":
-        return needs_of([static_machines()[noun].steps[step]])
-    return PROJECT_FACTS
+@lru_cache(maxsize=512)
+def _needed(step: str) -> tuple[str, frozenset[str], tuple[str, ...] | None]:
+    """The noun of a step, the facts to read, and the roles it tells.
+
+    The rows of a project's steps are known only with its programme: for them all of a project's facts.
+    """
+    noun = step.partition(".")[0]
+    if noun == "project":
+        return noun, PROJECT_FACTS, None
+    row = static_machines()[noun].steps[step]
+    return noun, needs_of([row]), told_by(row)
+
+
+def _ask(session: Session, step: str, ids: Sequence[UUID], actor_id: UUID) -> Callable[[], dict[UUID, Case]]:
+    noun, facts, told = _needed(step)
+    return ask_cases(session.conn, session.clock, noun, ids, actor_id, facts, session.programmes, told)
 
 
 def _programme_head(session: Session, case: Case) -> Head:
@@ -290,8 +303,7 @@ def _consequences(session: Session, decision: Decision, cache: dict[UUID, Compil
         if birth:
             case = birth_case(session, SYSTEM_ID, order, noun, cache, parent=cause.case, id=id)
         else:
-            facts = _facts_for(noun, order.step)
-            case = load_cases(session.conn, session.clock, noun, [id], SYSTEM_ID, facts, cache)[id]
+            case = _ask(session, order.step, [id], SYSTEM_ID)()[id]
         made = decide(session.conn, case, order, cache, fresh=True, cause=decision)
         found.append(made)
         queue.extend((made, after) for after in made.change.follow)
@@ -331,13 +343,11 @@ def _unknown(orders: Sequence[Order]) -> dict[int, Outcome]:
     return found
 
 
-def _chunks(
-    session: Session, orders: Sequence[tuple[int, Order]]
-) -> Iterable[list[tuple[int, Order, UUID | None]]]:
+def _chunks(session: Session, orders: Sequence[tuple[int, Order]]) -> Iterable[list[_Entry]]:
     """Sets of at most ``CHUNK`` orders with no project twice, in the order given for each project."""
     chains = _chains_of(session, [order for _, order in orders])
     # The n-th order of a project goes into the n-th wave; a wave is cut into sets.
-    waves: list[list[tuple[int, Order, UUID | None]]] = []
+    waves: list[list[_Entry]] = []
     depth: dict[UUID | None, int] = {}
     for position, order in orders:
         chain = chains.get(order.subject_id) if order.subject_id else None
@@ -351,9 +361,7 @@ def _chunks(
             yield entries[start : start + CHUNK]
 
 
-def _perform_chunk(
-    session: Session, actor: Actor, chunk: list[tuple[int, Order, UUID | None]]
-) -> list[tuple[int, Outcome]]:
+def _perform_chunk(session: Session, actor: Actor, chunk: list[_Entry]) -> list[tuple[int, Outcome]]:
     """One set in one transaction; if the database refuses the set, each order by itself."""
     for _ in range(RETRIES):
         try:
@@ -385,7 +393,7 @@ class _Set:
     cases: dict[UUID, Case] = field(default_factory=dict)
 
 
-def _load_set(session: Session, actor: Actor, chunk: list[tuple[int, Order, UUID | None]]) -> _Set:
+def _lock_set(session: Session, actor: Actor, chunk: list[_Entry]) -> _Set:
     conn, loaded = session.conn, _Set()
     chains = sorted({chain for _, _, chain in chunk if chain is not None})
     rows = conn.execute(
@@ -399,32 +407,45 @@ def _load_set(session: Session, actor: Actor, chunk: list[tuple[int, Order, UUID
         (actor.id, requests),
     )
     loaded.before = {row[9]: row[:9] for row in earlier.fetchall()}
-    groups: dict[str, list[Order]] = {}
-    for _, order, _ in chunk:
-        if order.request_id not in loaded.before:
-            groups.setdefault(order.step, []).append(order)
-    for step, orders in groups.items():
-        noun = step.partition(".")[0]
-        ids = [order.subject_id for order in orders if order.subject_id is not None]
-        facts = _facts_for(noun, step)
-        loaded.cases.update(load_cases(conn, session.clock, noun, ids, actor.id, facts, session.programmes))
     return loaded
 
 
-def _set_based(
-    session: Session, actor: Actor, chunk: list[tuple[int, Order, UUID | None]]
-) -> list[tuple[int, Outcome]]:
-    """Decide a set and write it slice by slice: the database writes one while the next is decided."""
-    session.conn.execute("BEGIN")
-    loaded = _load_set(session, actor, chunk)
+def _ask_for(session: Session, actor: Actor, loaded: _Set, entries: list[_Entry]) -> Callable[[], None]:
+    """Ask for the cases of some orders; what comes back adds them to the set."""
+    groups: dict[str, list[UUID]] = {}
+    for _, order, _ in entries:
+        if order.request_id not in loaded.before and order.subject_id is not None:
+            groups.setdefault(order.step, []).append(order.subject_id)
+    asked = [_ask(session, step, ids, actor.id) for step, ids in groups.items()]
+
+    def read() -> None:
+        for answer in asked:
+            loaded.cases.update(answer())
+
+    return read
+
+
+def _set_based(session: Session, actor: Actor, chunk: list[_Entry]) -> list[tuple[int, Outcome]]:
+    """Decide a set and write it slice by slice.
+
+    The database looks up the cases of the other slices while the first is decided, and writes each slice
+    while the next is decided.
+    """
+    conn = session.conn
+    conn.execute("BEGIN")
+    loaded = _lock_set(session, actor, chunk)
+    _ask_for(session, actor, loaded, chunk[:SLICE])()
     outcomes: list[tuple[int, Outcome]] = []
-    with session.conn.pipeline():
+    with conn.pipeline():
+        read_others = _ask_for(session, actor, loaded, chunk[SLICE:])
         for start in range(0, len(chunk), SLICE):
             writes = WriteSet()
             for position, order, chain in chunk[start : start + SLICE]:
                 outcomes.append((position, _one_of_set(session, actor, loaded, writes, order, chain)))
-            writes.write(session.conn)
-        session.conn.execute("COMMIT")
+            if start == 0:
+                read_others()
+            writes.write(conn)
+        conn.execute("COMMIT")
     return outcomes
 
 

@@ -5,7 +5,7 @@ Read under the lock of the chain (``milepost.actions``), so that nothing here ca
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
@@ -27,6 +27,10 @@ from states.step import Step
 
 # A fact by name: SQL that reads it for the subject ``s`` of the project ``p``; lists come as JSON.
 _JSON = "(SELECT coalesce(jsonb_agg(to_jsonb(x)), '[]'::jsonb) FROM ({}) x)"
+_GRANTED = (
+    "SELECT g.person_id, g.role FROM role_grant g JOIN person n ON n.id = g.person_id AND n.active "
+    "WHERE g.revoked_at IS NULL AND (%(told)s::text[] IS NULL OR g.role = ANY(%(told)s::text[])) AND "
+)
 FACTS: dict[str, str] = {
     "milestones": _JSON.format("SELECT id, number, state FROM milestone WHERE project_id = p.id"),
     "payments": _JSON.format(
@@ -52,10 +56,8 @@ FACTS: dict[str, str] = {
     "call_state": "(SELECT c.state FROM call c WHERE c.id = p.call_id)",
     "audience": _JSON.format(
         # Two halves, each by the index on project_id: joined by OR they would read every grant there is.
-        "SELECT g.person_id, g.role FROM role_grant g JOIN person n ON n.id = g.person_id AND n.active "
-        "WHERE g.revoked_at IS NULL AND g.project_id = p.id UNION ALL "
-        "SELECT g.person_id, g.role FROM role_grant g JOIN person n ON n.id = g.person_id AND n.active "
-        "WHERE g.revoked_at IS NULL AND g.project_id IS NULL AND starts_with(p.office_path, g.office_path)"
+        f"{_GRANTED} g.project_id = p.id UNION ALL "
+        f"{_GRANTED} g.project_id IS NULL AND starts_with(p.office_path, g.office_path)"
     ),
 }
 # A round's tasks, whether the subject is the round or one of its tasks.
@@ -94,6 +96,11 @@ _GRANTS = """ARRAY(SELECT DISTINCT g.role FROM role_grant g JOIN person n ON n.i
   WHERE g.person_id = %(actor)s AND g.revoked_at IS NULL AND """
 _ROLES = _GRANTS + "(g.project_id = p.id OR starts_with(p.office_path, g.office_path)))"
 _ANY_ROLES = _GRANTS + "g.office_path IS NOT NULL)"
+
+
+def told_by(step: Step) -> tuple[str, ...]:
+    """The roles that a step tells."""
+    return tuple(sorted({role for notify in step.notify for role in notify.to}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,20 +222,43 @@ def load_cases(
     actor_id: UUID,
     facts: frozenset[str],
     cache: dict[UUID, Compiled],
+    told: Sequence[str] | None = None,
 ) -> dict[UUID, Case]:
-    """The cases of some subjects of one noun, by id; ids that do not exist are left out."""
+    """The cases of some subjects of one noun, by id; ids that do not exist are left out.
+
+    ``told`` narrows the audience to the roles that a step tells; None is everybody.
+    """
+    return ask_cases(conn, clock, noun, ids, actor_id, facts, cache, told)()
+
+
+def ask_cases(
+    conn: psycopg.Connection[Any],
+    clock: Clock,
+    noun: str,
+    ids: Sequence[UUID],
+    actor_id: UUID,
+    facts: frozenset[str],
+    cache: dict[UUID, Compiled],
+    told: Sequence[str] | None = None,
+) -> Callable[[], dict[UUID, Case]]:
+    """Ask for cases; what comes back reads them. In a pipeline the database looks them up in between."""
     many = len(ids) > 1
     plan = plan_for(noun, facts, "s.id = ANY(%(id)s)" if many else "s.id = %(id)s")
     today = clock.today()
-    params = {"id": list(ids) if many else ids[0], "actor": actor_id, "year": today.year}
-    rows = conn.execute(plan.sql, params).fetchall()
-    cases: dict[UUID, Case] = {}
-    programme_column = _programme_position(plan)
-    for row in rows:
-        compiled = programme_of(conn, cache, row[programme_column])
-        case = build_case(row, plan, noun, compiled, actor_id, clock, today)
-        cases[case.subject_id] = case
-    return cases
+    params: dict[str, Any] = {"id": list(ids) if many else ids[0], "actor": actor_id, "year": today.year}
+    params["told"] = None if told is None else list(told)
+    cursor = conn.execute(plan.sql, params)
+
+    def read() -> dict[UUID, Case]:
+        cases: dict[UUID, Case] = {}
+        programme_column = _programme_position(plan)
+        for row in cursor.fetchall():
+            compiled = programme_of(conn, cache, row[programme_column])
+            case = build_case(row, plan, noun, compiled, actor_id, clock, today)
+            cases[case.subject_id] = case
+        return cases
+
+    return read
 
 
 @lru_cache(maxsize=512)
@@ -267,4 +297,14 @@ def blocked_by(case: Case) -> list[str]:
     return [refusal.code for refusal in shut_gates(case)]
 
 
-__all__ = ["FACTS", "blocked_by", "load_cases", "needs_of", "notice_window", "person_roles", "plan_for"]
+__all__ = [
+    "FACTS",
+    "ask_cases",
+    "blocked_by",
+    "load_cases",
+    "needs_of",
+    "notice_window",
+    "person_roles",
+    "plan_for",
+    "told_by",
+]

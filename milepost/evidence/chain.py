@@ -15,6 +15,7 @@ from uuid import UUID
 
 from schema.money import Explained
 
+_EXACT = (str, int, type(None))
 # Made once: ``json.dumps`` makes an encoder for every call that asks for more than the ordinary.
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 # The previous hash of a chain that belongs to no project.
@@ -162,18 +163,19 @@ def _fault(seq: int, code: str, zh: str, en: str) -> Fault:
 
 def _require_exact(value: object, path: str) -> None:
     """Refuse, by its place, the first value that JSON cannot carry exactly."""
-    if value is None or isinstance(value, str | int):
-        return
     if isinstance(value, dict):
         for key, item in value.items():
             # JSON would turn a key 1 into "1" without a word, and two keys into one.
             if not isinstance(key, str):
                 raise _not_canonical(f"{path}.{key!r}", key)
-            _require_exact(item, f"{path}.{key}")
+            # What is plain ends here: a path is put into words only for what lies deeper.
+            if not isinstance(item, _EXACT):
+                _require_exact(item, f"{path}.{key}")
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
-            _require_exact(item, f"{path}[{index}]")
-    else:
+            if not isinstance(item, _EXACT):
+                _require_exact(item, f"{path}[{index}]")
+    elif not isinstance(value, _EXACT):
         raise _not_canonical(path, value)
 
 
