@@ -8,13 +8,10 @@ import psycopg
 from sqlalchemy.exc import DBAPIError
 
 from config.programme_problems import ProgrammeError
-from config.settings import SettingsError
-from milepost.cli.terminal import REFUSED, USAGE, Usage
+from milepost.cli.terminal import REFUSED, USAGE
 from milepost.embedded import EmbeddedError
 from milepost.importing.grants import FolderRefused
 from milepost.programmes import VersionTaken
-from milepost.replay.cursor import OtherFolder
-from schema.money import Explained
 from states.labels import role_label, worded
 from states.refusals import Refused
 
@@ -25,20 +22,20 @@ def told(error: BaseException) -> Failure | None:
     """What to tell about an error, or None where it is a fault of ours that must show as one."""
     if isinstance(error, Refused):
         return _refused(error)
-    if isinstance(error, Explained):
-        return (USAGE if isinstance(error, Usage) else REFUSED, error.code, error.zh, error.en, {})
     if isinstance(error, ProgrammeError):
         return REFUSED, "programme_invalid", str(error), str(error), {"problems": _problems(error)}
     if isinstance(error, FolderRefused):
         return _folder(error)
-    if isinstance(error, OtherFolder):
+    # By name: to import Prefect, or the whole of the replay, to learn what went wrong takes seconds.
+    if type(error).__name__ == "NoPrefectServer":
+        en, _, zh = str(error).partition(" · ")
+        return USAGE, "prefect_unreachable", zh, en, {}
+    if type(error).__name__ == "OtherFolder":
         zh, _, en = str(error).partition("。 ")
         return REFUSED, "other_folder", f"{zh}。", en, {}
     if isinstance(error, VersionTaken):
         en, _, zh = str(error).partition(" · ")
         return REFUSED, "version_taken", zh, en, {}
-    if isinstance(error, SettingsError):
-        return USAGE, "settings", f"环境变量有误：\n{error}", str(error), {}
     if isinstance(error, EmbeddedError):
         return USAGE, "embedded", f"内置数据库无法使用：{error}", str(error), {}
     if isinstance(error, DBAPIError) and error.orig is not None:

@@ -218,10 +218,16 @@ class Terminal:
             # Whoever read has enough; the interpreter must not complain when it closes stdout.
             sys.stderr.close()
             return OK
+        except Explained as error:
+            code = USAGE if isinstance(error, Usage) else REFUSED
+            self._fail(code, error.code, error.zh, error.en, {})
+            return code
         except Exception as error:
-            from milepost.cli.failures import told
+            failure = _settings(error)
+            if failure is None:
+                from milepost.cli.failures import told
 
-            failure = told(error)
+                failure = told(error)
             if failure is None:
                 raise
             self._fail(*failure)
@@ -240,6 +246,15 @@ class Terminal:
             return self.locale
         except Exception:
             return "zh"
+
+
+def _settings(error: Exception) -> tuple[int, str, str, str, dict[str, Any]] | None:
+    """Wrong settings are told before anything else is loaded."""
+    from config.settings import SettingsError
+
+    if not isinstance(error, SettingsError):
+        return None
+    return USAGE, "settings", f"环境变量有误：\n{error}", str(error), {}
 
 
 def plain(text: str) -> str:

@@ -77,8 +77,8 @@ def test_a_wrong_setting_is_one_sentence_and_no_traceback() -> None:
     done = call("verify", "--lang", "en", MILEPOST_PORT="eighty")
     assert done.returncode == 2
     assert done.stderr.startswith("MILEPOST_PORT") and "Traceback" not in done.stderr
-    misspelt = call("verify", "--json", MILEPOST_DATABASE="x")
-    assert misspelt.returncode == 2
+    misspelt = CliRunner().invoke(app, ["verify", "--json"], env={"MILEPOST_DATABASE": "x"})
+    assert misspelt.exit_code == 2
     assert json.loads(misspelt.stdout)["error"]["code"] == "settings"
 
 
