@@ -47,7 +47,7 @@ async def run_flow(
     chosen, scheduled_with = flow_of(name)
     given = {**scheduled_with, **parameters}
     if api_url is not None and await asyncio.to_thread(prefect_answers, api_url):
-        watched = await _watched(chosen, given, tags)
+        watched = await _watched(chosen, given, api_url, tags)
         if watched is not None:
             return watched
     from flows.runtime import without_prefect
@@ -57,14 +57,19 @@ async def run_flow(
     return report
 
 
-async def _watched(chosen: Any, given: Mapping[str, Any], tags: tuple[str, ...]) -> dict[str, Any] | None:
+async def _watched(
+    chosen: Any, given: Mapping[str, Any], api_url: str, tags: tuple[str, ...]
+) -> dict[str, Any] | None:
     """Run it as a flow run; None where Prefect failed and not the work."""
     import httpx
     from prefect import tags as tagged
     from prefect.exceptions import PrefectException
+    from prefect.settings import PREFECT_API_URL, PREFECT_SERVER_ALLOW_EPHEMERAL_MODE, temporary_settings
 
+    # Said here as well, because Prefect may have been imported before its environment was set.
+    there = {PREFECT_API_URL: api_url, PREFECT_SERVER_ALLOW_EPHEMERAL_MODE: False}
     try:
-        with tagged(*tags):
+        with temporary_settings(there), tagged(*tags):
             report: dict[str, Any] = await chosen(**given)
         return report
     except (httpx.HTTPError, PrefectException) as error:
