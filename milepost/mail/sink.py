@@ -209,6 +209,13 @@ class _Handler:
     def __init__(self, sink: MailSink) -> None:
         self.sink = sink
 
+    async def handle_EHLO(
+        self, server: Any, session: Any, envelope: Any, hostname: str, responses: list[str]
+    ) -> list[str]:
+        # In one piece: line by line, each greeting would wait 40 ms for the acknowledgement of its first line.
+        session.host_name = hostname
+        return ["\r\n".join(responses)]
+
     async def handle_MAIL(
         self, server: Any, session: Any, envelope: Any, address: str, options: list[str]
     ) -> str:
