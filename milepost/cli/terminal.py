@@ -65,9 +65,11 @@ class Terminal:
         from milepost.clock import SystemClock
         from milepost.runtime import open_database
 
-        if self.settings.database_url is not None:
+        # The application's role may not be there before the first migration.
+        probed = self.settings.migration_url if migrated else self.settings.database_url
+        if probed is not None:
             # The pool would try for half a minute; somebody who waits at a prompt is told at once.
-            psycopg.connect(self.settings.database_url, connect_timeout=5).close()
+            psycopg.connect(probed, connect_timeout=5).close()
         clock = SystemClock(self.settings.zone)
         with open_database(self.settings, clock=clock, pool_size=2, migrated=migrated) as database:
             yield database
