@@ -212,7 +212,7 @@ class _Handler:
     async def handle_EHLO(
         self, server: Any, session: Any, envelope: Any, hostname: str, responses: list[str]
     ) -> list[str]:
-        # In one piece: line by line, each greeting would wait 40 ms for the acknowledgement of its first line.
+        # In one piece: line by line, a greeting waits 40 ms for the acknowledgement of its first line.
         session.host_name = hostname
         return ["\r\n".join(responses)]
 
