@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import socket
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 from config.settings import Settings, load_settings
@@ -16,8 +16,10 @@ from milepost.evidence.verify_database import Progress as Counting
 from milepost.mail.sending import MailSettings
 from milepost.mail.sink import MailSink
 from milepost.replay.life import Folder, Journey, Progress, Way, begin, live_plainly, read_folder
+from milepost.replay.ports import free_port
 from milepost.replay.summary import Summary, summarise
 from milepost.replay.timetable import START_WITHOUT_DELIVERIES
+from milepost.replay.watched import prefect_watching
 from milepost.runtime import open_database
 
 PLACE = "replay"
@@ -32,13 +34,13 @@ def run_replay(
     *,
     fresh: bool = False,
     progress: Progress | None = None,
-    way: Way = live_plainly,
+    way: Way | None = None,
 ) -> Summary:
     """Replay a folder in a database of its own under the data folder; what was begun is gone on with.
 
-    ``fresh`` throws away what is there and begins anew. Raises ``FolderRefused`` where a file is missing or
-    has not its columns, ``ProgrammeError`` for a programme that is wrong, ``OtherFolder`` where the data
-    folder holds the replay of other files.
+    ``fresh`` throws away what is there and begins anew. Prefect watches unless ``way`` says otherwise. Raises
+    ``FolderRefused`` where a file is missing or has not its columns, ``ProgrammeError`` for a programme that
+    is wrong, ``OtherFolder`` where the data folder holds the replay of other files.
     """
     read = read_folder(folder)
     chosen = settings or load_settings()
@@ -48,8 +50,11 @@ def run_replay(
         shutil.rmtree(place)
     own = chosen.model_copy(update={"data_dir": place, "database_url": None, "owner_url": None})
     clock = SimulatedClock(START_WITHOUT_DELIVERIES)
-    with open_database(own, clock=clock, server_settings=SERVER_SETTINGS) as database:
-        return replay(read, database, progress=progress, way=way)
+    with ExitStack() as stack:
+        # Prefect takes seconds to come up, so it is called first.
+        chosen_way = way or stack.enter_context(prefect_watching(own))
+        database = stack.enter_context(open_database(own, clock=clock, server_settings=SERVER_SETTINGS))
+        return replay(read, database, progress=progress, way=chosen_way)
 
 
 def replay(
@@ -60,7 +65,7 @@ def replay(
     Mails go by SMTP to a sink of its own, on this machine only.
     """
     started = time.monotonic()
-    with MailSink(_free_port()) as sink:
+    with MailSink(free_port()) as sink:
         mail = MailSettings(host="127.0.0.1", port=sink.port, starttls=False)
         with begin(folder, database, mail, progress) as journey:
             asyncio.run(_live(journey, way))
@@ -88,9 +93,3 @@ def _counting(progress: Progress | None) -> Counting | None:
         return None
     tell = progress
     return lambda done, of: tell(done, of, "verify")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
