@@ -29,6 +29,9 @@ from tests.invariants.checks import faults
 from tests.invariants.conftest import Found
 from tests.invariants.town import START, Town, person_id
 
+# One worker, so that what the module is set up with is set up once.
+pytestmark = pytest.mark.xdist_group("kill")
+
 SEED = 20250303
 KILLS = 10
 Done = tuple[str, str, UUID, dict[str, Any], str]

@@ -24,6 +24,9 @@ from tests.invariants.checks import faults
 from tests.invariants.conftest import Found
 from tests.invariants.town import START, Town, person_id, programme_text
 
+# One worker, so that what the module is set up with is set up once.
+pytestmark = pytest.mark.xdist_group("race")
+
 EIGHT = 8
 TIMEOUT = 30
 

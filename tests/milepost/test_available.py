@@ -23,6 +23,9 @@ from states.refusals import Refused
 from tests.invariants.conftest import Found
 from tests.invariants.town import Town, person_id
 
+# One worker, so that what the module is set up with is set up once.
+pytestmark = pytest.mark.xdist_group("available")
+
 PEOPLE = (
     "unit",
     "lead",

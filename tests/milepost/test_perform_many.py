@@ -19,6 +19,9 @@ from tests.invariants.checks import faults
 from tests.invariants.conftest import Found
 from tests.invariants.town import Town, programme_text
 
+# One worker, so that what the module is set up with is set up once.
+pytestmark = pytest.mark.xdist_group("many")
+
 # What differs between two runs of the same orders: the number of the transaction.
 NOT_COMPARED = {"event": "xid"}
 

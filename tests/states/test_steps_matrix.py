@@ -28,6 +28,9 @@ from states.step import SAME, NounMachine, Step
 from tests.invariants.conftest import Found
 from tests.invariants.town import SHIPPED, START, Town, person_id
 
+# One worker, so that what the module is set up with is set up once.
+pytestmark = pytest.mark.xdist_group("matrix")
+
 COMPILED = {path.stem: compile_programme(load_programme(path).programme) for path in SHIPPED}
 MACHINES = [
     pytest.param(compiled, noun, id=f"{name}-{noun}")
