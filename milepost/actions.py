@@ -17,6 +17,7 @@ import psycopg
 from psycopg import errors
 
 from milepost.cases import ask_cases, needs_of, told_by
+from milepost.collector import collector_waits
 from milepost.db import Session
 from milepost.decisions import (
     PARENT,
@@ -95,8 +96,8 @@ def perform_many(
     outcomes = _unknown(given)
     done = len(outcomes)
     for chunk in _chunks(session, [(i, order) for i, order in enumerate(given) if i not in outcomes]):
-        for position, outcome in _perform_chunk(session, actor, chunk):
-            outcomes[position] = outcome
+        with collector_waits():
+            outcomes.update(_perform_chunk(session, actor, chunk))
         done += len(chunk)
         if progress is not None:
             progress(done, len(given))

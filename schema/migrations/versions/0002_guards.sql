@@ -76,12 +76,6 @@ BEGIN
   IF NEW.id <> OLD.id THEN
     RAISE EXCEPTION 'an id of % was changed', TG_TABLE_NAME USING ERRCODE = 'MP003';
   END IF;
-  IF (NEW.state <> OLD.state OR NEW.version <> OLD.version)
-     AND (NEW.version <= OLD.version OR NOT EXISTS (
-       SELECT 1 FROM event e WHERE e.subject_id = NEW.id AND e.subject_seq = NEW.version
-          AND e.to_state = NEW.state AND e.noun = TG_TABLE_NAME)) THEN
-    RAISE EXCEPTION 'a state of % was changed without its event', TG_TABLE_NAME USING ERRCODE = 'MP003';
-  END IF;
   IF TG_ARGV[0] = 'id' THEN
     chain := NEW.id; chain_before := OLD.id;
   ELSIF TG_ARGV[0] = 'project_id' THEN
@@ -89,8 +83,17 @@ BEGIN
   ELSE
     chain := NEW.chain_id; chain_before := OLD.chain_id;
   END IF;
-  IF chain IS DISTINCT FROM chain_before
-     OR (SELECT e.xid FROM event e WHERE e.chain_id = chain ORDER BY e.seq DESC LIMIT 1)
+  IF chain IS DISTINCT FROM chain_before THEN
+    RAISE EXCEPTION 'a row of % was changed without an event', TG_TABLE_NAME USING ERRCODE = 'MP003';
+  END IF;
+  IF NEW.state <> OLD.state OR NEW.version <> OLD.version THEN
+    IF NEW.version <= OLD.version OR NOT EXISTS (
+         SELECT 1 FROM event e WHERE e.subject_id = NEW.id AND e.subject_seq = NEW.version
+            AND e.chain_id = chain AND e.to_state = NEW.state AND e.noun = TG_TABLE_NAME
+            AND e.xid = (pg_current_xact_id()::text)::bigint) THEN
+      RAISE EXCEPTION 'a state of % was changed without its event', TG_TABLE_NAME USING ERRCODE = 'MP003';
+    END IF;
+  ELSIF (SELECT e.xid FROM event e WHERE e.chain_id = chain ORDER BY e.seq DESC LIMIT 1)
         IS DISTINCT FROM (pg_current_xact_id()::text)::bigint THEN
     RAISE EXCEPTION 'a row of % was changed without an event', TG_TABLE_NAME USING ERRCODE = 'MP003';
   END IF;
