@@ -169,6 +169,8 @@ class _Check:
     def _step(self, findings: list[Finding]) -> None:
         """Planned with all gates open falls due; due with one shut falls back."""
         moving = [f for f in findings if bool(f.verdict.refusals) == (f.state == "due")]
+        # The database reads in any order; two payments of one project always take theirs in the same.
+        moving.sort(key=lambda finding: finding.before.id)
         orders = []
         for finding in moving:
             step = "payment.fall_back" if finding.state == "due" else "payment.fall_due"
