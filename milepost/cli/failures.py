@@ -16,6 +16,8 @@ from states.labels import role_label, worded
 from states.refusals import Refused
 
 Failure = tuple[int, str, str, str, dict[str, Any]]
+# Errors that say what is wrong in English, a dot, and in Chinese.
+_BILINGUAL = {"NoPrefectServer": "prefect_unreachable", "ServeError": "not_served"}
 
 
 def told(error: BaseException) -> Failure | None:
@@ -27,9 +29,9 @@ def told(error: BaseException) -> Failure | None:
     if isinstance(error, FolderRefused):
         return _folder(error)
     # By name: to import Prefect, or the whole of the replay, to learn what went wrong takes seconds.
-    if type(error).__name__ == "NoPrefectServer":
+    if (code := _BILINGUAL.get(type(error).__name__)) is not None:
         en, _, zh = str(error).partition(" · ")
-        return USAGE, "prefect_unreachable", zh, en, {}
+        return USAGE, code, zh, en, {}
     if type(error).__name__ == "OtherFolder":
         zh, _, en = str(error).partition("。 ")
         return REFUSED, "other_folder", f"{zh}。", en, {}

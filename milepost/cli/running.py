@@ -1,7 +1,8 @@
-"""What runs for a while: the replay of recorded grants, and mail that waits for somebody."""
+"""What runs for a while: the office itself, the replay of recorded grants, mail that waits for somebody."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
@@ -13,6 +14,7 @@ from milepost.cli.terminal import OK, REFUSED, Terminal, Usage
 
 if TYPE_CHECKING:
     from milepost.replay.summary import Summary
+    from milepost.serve import Serving
 
 
 @command(app, "replay", "重演一个文件夹中的资助记录 · Live through recorded grants, day by day.")
@@ -119,3 +121,31 @@ def mail_requeue(
         terminal.answer({"ok": True, "requeued": count})
     else:
         terminal.line(f"✓ {count} 封邮件将重新发送", f"✓ {count} mails will be tried again")
+
+
+@command(app, "serve", "启动数据库、网页、定时与流程 · Database, web, scheduler and flows in one process.")
+def serve(terminal: Terminal) -> None:
+    from milepost.serve import serve as run
+
+    def ready(serving: Serving) -> None:
+        _tell_serving(terminal, serving)
+
+    run(terminal.settings, ready=ready)
+
+
+def _tell_serving(terminal: Terminal, serving: Serving) -> None:
+    if terminal.as_json:
+        terminal.answer(
+            {
+                "ok": True,
+                "url": serving.url,
+                "prefect_api_url": serving.prefect_api_url,
+                "data_dir": str(serving.data_dir),
+            }
+        )
+    else:
+        terminal.line(f"网页：{serving.url}", f"Web: {serving.url}")
+        if serving.prefect_api_url:
+            terminal.line(f"Prefect：{serving.prefect_api_url}", f"Prefect: {serving.prefect_api_url}")
+        terminal.line("Ctrl-C 按序停止。", "Ctrl-C stops everything in order.")
+    sys.stdout.flush()
