@@ -306,8 +306,10 @@ class _City:
     mail: MailSettings | None
     now: datetime
 
-    async def live(self, threads: list[_Thread], first: date, today: date, progress: Progress | None) -> None:
-        """Every day from the first to today: flows in the morning, people, flows in the evening."""
+    async def live(
+        self, threads: list[_Thread], first: date, today: date, progress: Progress | None
+    ) -> list[_Thread]:
+        """Every day from the first to today: flows, people, flows; gives back what is still under way."""
         heapify(threads)
         day = first
         while day <= today:

@@ -4,6 +4,10 @@ the summary itself. Whoever doubts the product can read this file alone."""
 from __future__ import annotations
 
 import csv
+import json
+import os
+import subprocess
+import sys
 from collections import Counter, defaultdict
 from decimal import Decimal
 from pathlib import Path
@@ -94,8 +98,13 @@ def compare(summary: dict[str, Any], wanted: dict[str, Any]) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-def test_the_real_grants_end_with_the_totals_of_their_files(database_urls: Any, tmp_path: Path) -> None:
-    summary = summary_of(EXAMPLE, database_urls, tmp_path / "summary.json")
+def test_the_real_grants_end_with_the_totals_of_their_files(server_folder: Path) -> None:
+    """The command itself, with a database of its own and Prefect watching."""
+    command = [sys.executable, "-m", "milepost", "replay", str(EXAMPLE), "--json"]
+    environment = {**os.environ, "MILEPOST_DATA_DIR": str(server_folder)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=390)
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(done.stdout)
     compare(summary, expected(EXAMPLE))
     assert summary["by_outcome"] == {"accepted": 399, "in_progress": 5, "not_evaluated": 47}
     assert summary["reminders_sent"] > 0
