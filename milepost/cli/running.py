@@ -13,6 +13,7 @@ from milepost.cli.app import app, command, mail
 from milepost.cli.terminal import OK, REFUSED, Terminal, Usage
 
 if TYPE_CHECKING:
+    from milepost.demo.run import DemoReady
     from milepost.replay.summary import Summary
     from milepost.serve import Serving
 
@@ -133,19 +134,61 @@ def serve(terminal: Terminal) -> None:
     run(terminal.settings, ready=ready)
 
 
+def _serving(serving: Serving) -> dict[str, str | None]:
+    folder = str(serving.data_dir)
+    return {"url": serving.url, "prefect_api_url": serving.prefect_api_url, "data_dir": folder}
+
+
 def _tell_serving(terminal: Terminal, serving: Serving) -> None:
     if terminal.as_json:
-        terminal.answer(
-            {
-                "ok": True,
-                "url": serving.url,
-                "prefect_api_url": serving.prefect_api_url,
-                "data_dir": str(serving.data_dir),
-            }
-        )
+        terminal.answer({"ok": True, **_serving(serving)})
     else:
         terminal.line(f"网页：{serving.url}", f"Web: {serving.url}")
         if serving.prefect_api_url:
             terminal.line(f"Prefect：{serving.prefect_api_url}", f"Prefect: {serving.prefect_api_url}")
         terminal.line("Ctrl-C 按序停止。", "Ctrl-C stops everything in order.")
     sys.stdout.flush()
+
+
+@command(app, "demo", "演示：合成城市的一年，然后启动 · A synthetic city year, then served.")
+def demo(
+    terminal: Terminal,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="重新生成 · Throw the old one away and build it anew.")
+    ] = False,
+) -> None:
+    from contextlib import ExitStack
+
+    from milepost.demo.run import run_demo
+
+    with ExitStack() as building:
+        progress = building.enter_context(terminal.progress("演示数据", "Living through the year"))
+        counting = (lambda done, total, what: progress(done, total)) if progress is not None else None
+
+        def ready(demo: DemoReady) -> None:
+            # The bar ends here; the office is served for as long as somebody wants it.
+            building.close()
+            _tell_demo(terminal, demo)
+
+        terminal.note("正在准备演示……", "Preparing the demo…")
+        run_demo(terminal.settings, ready=ready, progress=counting, fresh=fresh)
+
+
+def _tell_demo(terminal: Terminal, demo: DemoReady) -> None:
+    from states.labels import role_label
+
+    if terminal.as_json:
+        logins = [{"login": one.login, "name": one.name, "role": one.role} for one in demo.logins]
+        terminal.answer({"ok": True, **_serving(demo.serving), "logins": logins, "password": demo.password})
+        sys.stdout.flush()
+        return
+    by_role: dict[str, list[str]] = {}
+    for one in demo.logins:
+        by_role.setdefault(one.role, []).append(one.login)
+    rows = [
+        (terminal.text(role_label(role)), ", ".join(logins[:4]) + (" …" if len(logins) > 4 else ""))
+        for role, logins in by_role.items()
+    ]
+    terminal.table((("角色", "role"), ("登录名", "log-ins")), rows)
+    terminal.line(f"所有人的密码：{demo.password}", f"Everybody's password: {demo.password}")
+    _tell_serving(terminal, demo.serving)

@@ -29,6 +29,7 @@ def todo(
     limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="最多几条 · At most so many.")] = 50,
 ) -> None:
     from milepost.queries.work import work
+    from states.labels import noun_label
 
     with terminal.session() as session:
         person = terminal.person(session)
@@ -49,13 +50,21 @@ def todo(
         rows.append(
             (
                 _name(row),
+                terminal.text(noun_label(row["noun"])),
                 _state(terminal, row["noun"], row["state"]),
                 f"{row['due_on']}{' !' if late else ''}" if row["due_on"] else "",
                 row["part_title"] or row["title"],
                 _money(terminal, row["amount_minor"], row["currency"]),
             )
         )
-    heads = (("对象", "subject"), ("状态", "state"), ("期限", "due"), ("名称", "title"), ("金额", "amount"))
+    heads = (
+        ("对象", "subject"),
+        ("类别", "what"),
+        ("状态", "state"),
+        ("期限", "due"),
+        ("名称", "title"),
+        ("金额", "amount"),
+    )
     terminal.table(heads, rows, title=f"{person.name} · {today}")
     if page.next:
         terminal.line("还有更多：--limit。", "There is more: --limit.")

@@ -54,7 +54,7 @@ _SQL = f"""WITH {MINE}, item AS (
 )
 SELECT i.noun, i.subject_id, i.project_id, i.due_on, p.code, p.title, p.unit_name, p.programme_id, p.currency,
   CASE i.noun WHEN 'project' THEN p.state
-    ELSE coalesce(m.state, y.state, e.state, r.state, t.state, o.state, n.state) END AS state,
+    ELSE coalesce(m.state, y.state, e.state, t.state, r.state, o.state, n.state) END AS state,
   coalesce(m.number, k.number, r.number) AS number, m.title AS part_title, y.amount_minor, r.stage
 FROM one i JOIN project p ON p.id = i.project_id
 LEFT JOIN milestone m ON i.noun = 'milestone' AND m.id = i.subject_id

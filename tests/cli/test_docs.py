@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,18 +50,17 @@ def tour() -> list[list[str]]:
 @pytest.fixture
 def empty(server: EmbeddedPostgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A folder and a database with nothing in them."""
+    name = f"tour_{secrets.token_hex(6)}"
     with psycopg.connect(server.url("postgres", "postgres"), autocommit=True) as admin:
-        admin.execute("DROP DATABASE IF EXISTS tour WITH (FORCE)")
-        admin.execute("CREATE DATABASE tour")
+        admin.execute(f"CREATE DATABASE {name}")
         monkeypatch.chdir(tmp_path)
         monkeypatch.setenv("MILEPOST_DATA_DIR", str(tmp_path))
-        monkeypatch.setenv("MILEPOST_DATABASE_URL", server.url("milepost_app", "tour"))
-        monkeypatch.setenv("MILEPOST_OWNER_URL", server.url("postgres", "tour"))
+        monkeypatch.setenv("MILEPOST_DATABASE_URL", server.url("milepost_app", name))
+        monkeypatch.setenv("MILEPOST_OWNER_URL", server.url("postgres", name))
         yield
-        admin.execute("DROP DATABASE IF EXISTS tour WITH (FORCE)")
+        admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
-@pytest.mark.xdist_group("tour")
 @pytest.mark.usefixtures("empty")
 def test_the_first_project_by_hand_works_as_it_is_written() -> None:
     commands = tour()

@@ -24,6 +24,12 @@ def test_today_s_work_comes_with_names_ready_to_be_typed(shell: Shell) -> None:
     assert "/m2" in shell.run("todo", "--as", UNIT).stdout
 
 
+def test_a_task_stands_in_its_own_state_and_not_in_its_round_s(shell: Shell) -> None:
+    [task] = shell.json("todo", "--as", "expert-1")["work"]
+    assert (task["noun"], task["state"]) == ("task", "invited")
+    assert "Review task" in shell.run("todo", "--as", "expert-1", "--lang", "en").stdout
+
+
 def test_nobody_acts_unless_named_and_known(shell: Shell) -> None:
     assert shell.json("todo", code=2)["error"]["code"] == "nobody_named"
     assert shell.json("todo", "--as", "stranger", code=2)["error"]["code"] == "nobody_known"

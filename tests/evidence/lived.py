@@ -45,6 +45,9 @@ def live(world: World) -> None:
     world.take(supervisor, "project.flag_integrity", project_id, reason="under inquiry")
     world.take(finance, "project.evidence_contribution", project_id, amount_minor=5_000, evidence="voucher 9")
     officer = world.people["programme_officer"][0]
+    reviewed = world.project_at("remote_review")
+    round_id = world.take(officer, "round.open", reviewed).subject_id
+    world.take(officer, "task.invite", round_id, expert_id=str(world.people["expert"][0].id))
     noticed = world.project_at("public_notice")
     notice = world.take(officer, "notice.publish", noticed).subject_id
     world.take(officer, "objection.file", notice, objector="Wang", contact="555", grounds="copied")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import zipfile
 from collections.abc import Iterator
 from datetime import date
@@ -26,9 +27,8 @@ def settings_for(database: Database) -> Settings:
 @pytest.fixture
 def target(server: EmbeddedPostgres) -> Iterator[Settings]:
     """An empty database of one's own."""
-    name = "restored_here"
+    name = f"restored_{secrets.token_hex(6)}"
     with psycopg.connect(server.url("postgres", "postgres"), autocommit=True) as admin:
-        admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
         admin.execute(f"CREATE DATABASE {name}")
         yield Settings(database_url=server.url("milepost_app", name), owner_url=server.url("postgres", name))
         admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
@@ -49,7 +49,6 @@ def codes(target: Settings, root: str) -> set[str]:
         opened.close()
 
 
-@pytest.mark.xdist_group("restored_here")
 def test_what_was_backed_up_comes_back_verified_and_guarded(
     copy: Copy, lived: Lived, target: Settings, tmp_path: Path
 ) -> None:
@@ -67,7 +66,6 @@ def test_what_was_backed_up_comes_back_verified_and_guarded(
             conn.execute("UPDATE project SET state = 'x'")
 
 
-@pytest.mark.xdist_group("restored_here")
 def test_a_database_with_data_is_kept_unless_told_otherwise(
     copy: Copy, lived: Lived, target: Settings, tmp_path: Path
 ) -> None:
@@ -80,7 +78,6 @@ def test_a_database_with_data_is_kept_unless_told_otherwise(
     assert again.report.ok, again.report.faults
 
 
-@pytest.mark.xdist_group("restored_here")
 def test_a_restored_old_backup_lacks_the_newer_root(
     copy: Copy, lived: Lived, target: Settings, tmp_path: Path
 ) -> None:
@@ -98,7 +95,6 @@ def test_a_restored_old_backup_lacks_the_newer_root(
     assert {fault.code for fault in restored.report.faults} == {"root_unknown"}
 
 
-@pytest.mark.xdist_group("restored_here")
 def test_a_damaged_backup_is_refused_before_anything_happens(
     copy: Copy, lived: Lived, target: Settings, tmp_path: Path
 ) -> None:
@@ -119,7 +115,6 @@ def test_a_damaged_backup_is_refused_before_anything_happens(
     restore(target, file)
 
 
-@pytest.mark.xdist_group("restored_here")
 def test_a_restore_that_fails_leaves_the_data_that_was_there(
     copy: Copy, lived: Lived, target: Settings, tmp_path: Path
 ) -> None:
