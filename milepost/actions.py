@@ -7,6 +7,7 @@ its hash, the rows, the transfers and the messages in one statement. All or noth
 
 from __future__ import annotations
 
+import select
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -446,8 +447,15 @@ def _set_based(session: Session, actor: Actor, chunk: list[_Entry]) -> list[tupl
             if start == 0:
                 read_others()
             writes.write(conn)
+            _send(conn)
         conn.execute("COMMIT")
     return outcomes
+
+
+def _send(conn: psycopg.Connection[Any]) -> None:
+    """Hand over all that was said: the database cannot begin with what the driver still holds."""
+    while conn.pgconn.flush():
+        select.select((), (conn.fileno(),), ())
 
 
 def _one_of_set(
