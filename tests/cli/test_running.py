@@ -12,6 +12,8 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.cli.conftest import Shell
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -53,6 +55,7 @@ def answer(process: subprocess.Popen[str]) -> Any:
     raise AssertionError(f"{lines} {process.stderr.read() if process.stderr else ''}")
 
 
+@pytest.mark.slow
 def test_the_office_is_served_until_it_is_told_to_stop(shell: Shell, tmp_path: Path) -> None:
     port, sink, prefect = ports(3)
     process = serving(shell, tmp_path, port, sink, prefect)
