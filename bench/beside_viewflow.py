@@ -9,13 +9,12 @@ from typing import Any
 from bench import accept
 from bench.lines import Line, take_turns
 from bench.office import START, Office
-from bench.server import database, make_database
+from bench.server import database, drop_database, make_database
 from bench.sizes import Sizes
 from bench.viewflow_site import work
 from milepost.clock import SimulatedClock
 from milepost.embedded import EmbeddedPostgres
 
-NAME = "viewflow"
 OURS = (
     "milestone.accept by perform (roles read, guards, input, machine, row and version, event with its hash "
     "in its project's chain, deadline closed, one message)"
@@ -50,8 +49,8 @@ def measure(server: EmbeddedPostgres, sizes: Sizes) -> list[Line]:
     """Rates of ours, the FSM, a human task and a whole process, in turn."""
     calls, each = sizes.rounds + 1, sizes.tasks
     clock = SimulatedClock(START)
-    make_database(server, NAME)
-    work.set_up(server, NAME)
+    name = make_database(server, "viewflow")
+    work.set_up(server, name)
     try:
         milestones = work.make_milestones(calls * each)
         processes = work.start_processes(calls * each)
@@ -73,6 +72,7 @@ def measure(server: EmbeddedPostgres, sizes: Sizes) -> list[Line]:
         assert work.outcome(milestones, processes) == done, "every transition was made and logged"
     finally:
         work.close()
+        drop_database(server, name)
     raw = {"unit": "a second", "clients": 1, "n": each, **turns.as_json()}
     return [
         Line("django-viewflow FSM", turns.ratio("perform", "fsm"), FSM, 1.0, "above", raw),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -39,17 +40,24 @@ def own_server() -> Iterator[EmbeddedPostgres]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def make_database(server: EmbeddedPostgres, name: str) -> None:
-    """An empty database in place of whatever had that name."""
+def make_database(server: EmbeddedPostgres, purpose: str) -> str:
+    """An empty database under a name that nobody else has."""
+    name = f"bench_{purpose}_{secrets.token_hex(4)}"
+    with psycopg.connect(server.url("postgres", "postgres"), autocommit=True) as conn:
+        conn.execute(f"CREATE DATABASE {name}")
+    return name
+
+
+def drop_database(server: EmbeddedPostgres, name: str) -> None:
+    """Give its disk back."""
     with psycopg.connect(server.url("postgres", "postgres"), autocommit=True) as conn:
         conn.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-        conn.execute(f"CREATE DATABASE {name}")
 
 
 @contextmanager
-def database(server: EmbeddedPostgres, name: str, clock: SimulatedClock) -> Iterator[Database]:
-    """A migrated database, opened as the application; dropped at the end to give its disk back."""
-    make_database(server, name)
+def database(server: EmbeddedPostgres, purpose: str, clock: SimulatedClock) -> Iterator[Database]:
+    """A migrated database, opened as the application; dropped at the end."""
+    name = make_database(server, purpose)
     owner = server.url("postgres", name)
     migrate(owner)
     opened = Database(server.url("milepost_app", name), owner_url=owner, clock=clock, pool_size=20)
@@ -57,5 +65,4 @@ def database(server: EmbeddedPostgres, name: str, clock: SimulatedClock) -> Iter
         yield opened
     finally:
         opened.close()
-        with psycopg.connect(server.url("postgres", "postgres"), autocommit=True) as conn:
-            conn.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        drop_database(server, name)

@@ -17,9 +17,9 @@ INSTALLED_APPS = [
 DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.postgresql",
-        "HOST": os.environ["MILEPOST_BENCH_VIEWFLOW_HOST"],
-        "NAME": os.environ["MILEPOST_BENCH_VIEWFLOW_NAME"],
-        "USER": os.environ["MILEPOST_BENCH_VIEWFLOW_USER"],
+        "HOST": os.environ["BENCH_VIEWFLOW_HOST"],
+        "NAME": os.environ["BENCH_VIEWFLOW_NAME"],
+        "USER": os.environ["BENCH_VIEWFLOW_USER"],
         "CONN_MAX_AGE": None,
         # Prepared on the server like ours.
         "OPTIONS": {"server_side_binding": True, "prepare_threshold": 1},

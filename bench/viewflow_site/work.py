@@ -22,9 +22,9 @@ def set_up(server: EmbeddedPostgres, name: str) -> None:
 
     parameters = psycopg.conninfo.conninfo_to_dict(server.url("postgres", name))
     os.environ["DJANGO_SETTINGS_MODULE"] = _MODULE
-    os.environ["MILEPOST_BENCH_VIEWFLOW_HOST"] = str(parameters["host"])
-    os.environ["MILEPOST_BENCH_VIEWFLOW_NAME"] = name
-    os.environ["MILEPOST_BENCH_VIEWFLOW_USER"] = str(parameters["user"])
+    os.environ["BENCH_VIEWFLOW_HOST"] = str(parameters["host"])
+    os.environ["BENCH_VIEWFLOW_NAME"] = name
+    os.environ["BENCH_VIEWFLOW_USER"] = str(parameters["user"])
     import django
     from django.core.management import call_command
 
