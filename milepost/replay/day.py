@@ -26,6 +26,7 @@ from milepost.replay.cursor import note_refusal
 from milepost.replay.facts import application, appropriations, fact_order
 from milepost.replay.timetable import Kind, Timetable
 from milepost.replay.worklists import Worklist, states_held, worklists
+from milepost.work.agenda import has_work
 from milepost.work.checks import check_payments
 from milepost.work.deadlines import act_on_deadlines, conclude_notices
 from milepost.work.disbursement import disburse
@@ -100,9 +101,7 @@ def _bear(
 
 
 async def _office(life: Life, session: Session, today: date) -> None:
-    """Everybody works off their lists; nobody does on days of rest."""
-    if not is_working_day(today, source=life.calendar)[0]:
-        return
+    """Everybody works off their lists."""
     _vote(life, session, today)
     midnight = datetime.combine(today, time(), OFFICE_ZONE)
     held = states_held(session)
@@ -211,18 +210,26 @@ PARTS: tuple[tuple[str, time, Part], ...] = (
     ("deadlines", time(8, 0), _deadlines),
     ("office", time(10, 0), _office),
     ("facts", time(11, 0), _facts),
-    ("checks", time(14, 0), _checks),
+    ("payment_checks", time(14, 0), _checks),
     ("reminders", time(15, 0), _reminders),
-    ("bank", time(16, 0), _bank),
+    ("disbursement", time(16, 0), _bank),
     ("sealing", time(22, 0), _sealing),
     # Last, so that the day's seal still leaves the house on its day.
     ("mail", time(23, 0), _mail),
 )
 
 
-async def live_part(life: Life, day: date, part: int) -> None:
+def is_needed(life: Life, session: Session, day: date, part: int) -> bool:
+    """Whether a part has anything to do, asked at its hour."""
+    name, hour, _ = PARTS[part]
+    life.clock.set(datetime.combine(day, hour, OFFICE_ZONE))
+    if name == "office":
+        return is_working_day(day, source=life.calendar)[0]
+    return day in life.table.facts if name == "facts" else has_work(session, name)
+
+
+async def live_part(life: Life, session: Session, day: date, part: int) -> None:
     """Live one part of a day, at its hour."""
     _, hour, act = PARTS[part]
     life.clock.set(datetime.combine(day, hour, OFFICE_ZONE))
-    with life.database.session() as session:
-        await act(life, session, day)
+    await act(life, session, day)

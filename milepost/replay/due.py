@@ -6,11 +6,14 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from datetime import date, timedelta
 
+from milepost.calendar import add_working_days
 from milepost.db import Session
 from milepost.replay.worklists import ARCHIVED_AFTER_DAYS
 from states.machines import Compiled
 
-_MOVING = """SELECT
+# What waits for people moves on their next working day; what waits for the bank or for mail, any day.
+_MOVING = """SELECT EXISTS (SELECT 1 FROM payment y WHERE y.state IN ('released', 'instructed', 'unknown'))
+  OR EXISTS (SELECT 1 FROM message WHERE state = 'queued'),
   EXISTS (SELECT 1 FROM project p WHERE p.programme_code = %(code)s AND (
       p.state IN ('completeness_check', 'approval', 'task_agreement')
       OR (p.state = 'public_notice' AND p.notice_state IS DISTINCT FROM 'open')
@@ -20,14 +23,12 @@ _MOVING = """SELECT
       OR (p.state = 'closure' AND NOT EXISTS (
             SELECT 1 FROM payment y WHERE y.project_id = p.id
                AND y.state NOT IN ('settled', 'void', 'returned')))))
-  OR EXISTS (SELECT 1 FROM payment y WHERE y.state IN
-      ('due', 'requested', 'approved', 'released', 'instructed', 'unknown'))
+  OR EXISTS (SELECT 1 FROM payment y WHERE y.state IN ('due', 'requested', 'approved'))
   OR EXISTS (SELECT 1 FROM payment y JOIN project p ON p.id = y.project_id
       WHERE y.state = 'returned' AND y.payee_id = p.payee_id)
   OR EXISTS (SELECT 1 FROM payment y JOIN milestone m ON m.id = y.milestone_id
       WHERE y.state = 'planned' AND m.state = 'accepted')
-  OR EXISTS (SELECT 1 FROM payee WHERE state = 'entered')
-  OR EXISTS (SELECT 1 FROM message WHERE state = 'queued')"""
+  OR EXISTS (SELECT 1 FROM payee WHERE state = 'entered')"""
 
 _DEADLINE = """SELECT min(day) FROM (
   SELECT d.due_on + 1 AS day FROM deadline d WHERE d.closed_seq IS NULL AND d.act IS NOT NULL
@@ -53,6 +54,8 @@ def next_day(session: Session, compiled: Compiled, today: date, facts: Sequence[
     if moving is None or moving[0] or tomorrow <= date(tomorrow.year, 1, 4):
         return tomorrow
     found = [date(today.year + 1, 1, 1)]
+    if moving[1]:
+        found.append(add_working_days(today, 1, source=compiled.programme.calendar).due)
     at = bisect_right(facts, today)
     if at < len(facts):
         found.append(facts[at])

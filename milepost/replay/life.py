@@ -12,7 +12,7 @@ from pathlib import Path
 from config.programme_files import LoadedProgramme, load_programme
 from milepost.bank.simulated import Behaviour, Fault, SimulatedBank
 from milepost.clock import OFFICE_ZONE, SimulatedClock
-from milepost.db import Database
+from milepost.db import Database, Session
 from milepost.importing.budgets import FILE as BUDGETS
 from milepost.importing.deliveries import FILE as DELIVERIES
 from milepost.importing.grants import Imported, read_grants
@@ -20,7 +20,7 @@ from milepost.mail.sending import MailSettings
 from milepost.programmes import publish
 from milepost.replay.cast import enter_cast
 from milepost.replay.cursor import Cursor, load_cursor, save_cursor
-from milepost.replay.day import PARTS, Life, deliver_all, live_part
+from milepost.replay.day import PARTS, Life, deliver_all, is_needed, live_part
 from milepost.replay.due import next_day
 from milepost.replay.timetable import timetable
 from milepost.replay.worklists import WRONG_ACCOUNT_ENDS
@@ -77,19 +77,23 @@ class Journey:
 
     async def live_day(self) -> None:
         """Live the cursor's day to its end and move on to the next that has something to do."""
-        database, today = self.life.database, self.cursor.day
-        for part in range(self.cursor.part, len(PARTS)):
-            await live_part(self.life, today, part)
-            with database.session() as session:
-                self.cursor = replace(self.cursor, part=part + 1)
-                if part + 1 == len(PARTS):
-                    following = next_day(
-                        session, self.life.published.compiled, today, self.days, OFFICE_ZONE.key
-                    )
-                    over = following > self.life.table.last_day
-                    self.cursor = Cursor(self.cursor.digest, following, 0, over)
-                save_cursor(session, self.cursor)
+        today = self.cursor.day
+        with self.life.database.session() as session:
+            for part in range(self.cursor.part, len(PARTS)):
+                if not is_needed(self.life, session, today, part):
+                    continue
+                # On record before it begins: what it makes needed must not be done by a part before it.
+                self._move(session, replace(self.cursor, part=part))
+                await live_part(self.life, session, today, part)
+            following = next_day(session, self.life.published.compiled, today, self.days, OFFICE_ZONE.key)
+            over = following > self.life.table.last_day
+            self._move(session, Cursor(self.cursor.digest, following, 0, over))
         self._tell(f"{self.cursor.day:%Y-%m-%d}")
+
+    def _move(self, session: Session, cursor: Cursor) -> None:
+        if cursor != self.cursor:
+            save_cursor(session, cursor)
+            self.cursor = cursor
 
     async def arrive(self) -> None:
         """After the last day: mails that a killed run had in its hands go out."""
@@ -100,10 +104,6 @@ class Journey:
                 row = session.conn.execute("SELECT count(*) FROM message WHERE state = 'queued'").fetchone()
             if row is None or row[0] == 0:
                 return
-
-    def years(self) -> Iterator[int]:
-        """The years still to be lived."""
-        yield from range(self.cursor.day.year, self.life.table.last_day.year + 1)
 
     def _tell(self, what: str) -> None:
         if self.progress is not None:
