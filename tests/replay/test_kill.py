@@ -110,11 +110,10 @@ def test_thirty_kills_leave_no_trace(make_urls: Any, tmp_path: Path) -> None:
     wanted = read(calm)
     assert wanted["unsent"] == [] and wanted["root"]
     seed = int(os.environ.get("MILEPOST_TEST_SEED", "20201"))
-    chance, kills, runs = random.Random(seed), 0, 0
+    chance, kills = random.Random(seed), 0
     while kills < KILLS:
         urls = make_urls()
         out.unlink(missing_ok=True)
-        runs += 1
         while not out.exists():
             with child(folder, urls, out) as process:
                 # A run that has been killed often enough may end.
@@ -128,4 +127,5 @@ def test_thirty_kills_leave_no_trace(make_urls: Any, tmp_path: Path) -> None:
                 else:
                     assert process.exitcode == 0, f"seed {seed}"
         compare(read(urls), wanted, handed_over_otherwise(urls, calm))
-    assert kills >= KILLS and runs >= 2
+    # How many runs that takes depends on how fast the machine is; that each ended alike does not.
+    assert kills >= KILLS
