@@ -24,6 +24,8 @@ from config.settings import Settings
 from flows.environment import prefect_environment
 from milepost.db import Database
 from milepost.mail.sink import MailSink, SinkError
+from milepost.mail.templates import check_templates
+from milepost.programmes import stranded
 from milepost.runtime import open_database
 from milepost.serve.prefect_child import PrefectChild
 
@@ -66,11 +68,25 @@ def serve(
     with ExitStack() as stack:
         stack.enter_context(_until_signalled(stopping))
         opened = database or stack.enter_context(open_database(settings))
+        _fit_to_serve(opened)
         stack.enter_context(_web(opened, settings))
         ready(Serving(settings.base_url, api_url, settings.data_dir))
         child = own if with_prefect and settings.prefect_api_url is None else None
         stack.enter_context(_flows(opened, settings, api_url, child))
         stopping.wait()
+
+
+def _fit_to_serve(database: Database) -> None:
+    """No name without its text, no row in a state that this version does not know."""
+    check_templates()
+    with database.session() as session:
+        lost = stranded(session.conn)
+    if lost:
+        raise ServeError(
+            f"Rows stand in states that this version does not know: {', '.join(lost)}. Serve with the version "
+            f"that knows them, or bring a migration. · 有记录处于本版本没有的状态：{', '.join(lost)}。"
+            "请使用认识这些状态的版本，或先迁移。"
+        )
 
 
 @contextmanager
@@ -153,6 +169,7 @@ class _Beside:
     def __init__(self, settings: Settings, child: PrefectChild | None) -> None:
         self._settings, self._child = settings, child
         self._sink: MailSink | None = None
+        self._said = ""
 
     def keep_up(self) -> None:
         """Start what is not up."""
@@ -164,7 +181,9 @@ class _Beside:
                 sink.start()
             except SinkError as error:
                 # The sink of a process that has just died may still hold the port; mail waits.
-                log.warning("%s", error)
+                if str(error) != self._said:
+                    log.warning("%s", error)
+                self._said = str(error)
                 return
             self._sink = sink
 

@@ -6,11 +6,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from time import monotonic
 
 from flows import prefect_server
 from flows.environment import prefect_answers, prefect_environment
 
 STOP_SECONDS = 10.0
+AGAIN_SECONDS = 60.0
+"""One that ends at once, because something else has its port, is not started over and over."""
 
 
 class PrefectChild:
@@ -21,13 +24,15 @@ class PrefectChild:
         self.api_url = f"http://127.0.0.1:{port}/api"
         self._database_url = database_url
         self._process: subprocess.Popen[bytes] | None = None
+        self._started = -AGAIN_SECONDS
 
     def keep_up(self) -> None:
         """Start it unless it runs, or unless another Prefect server answers on its port."""
         if self._process is not None and self._process.poll() is None:
             return
-        if prefect_answers(self.api_url):
+        if monotonic() - self._started < AGAIN_SECONDS or prefect_answers(self.api_url):
             return
+        self._started = monotonic()
         self.home.mkdir(parents=True, exist_ok=True)
         environment = {**os.environ, **prefect_environment(self.api_url, self.home)}
         # Without bytecode Prefect starts twice as slowly.

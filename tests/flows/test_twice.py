@@ -24,6 +24,8 @@ from milepost.work.agenda import JOBS
 from tests.conftest import DatabaseUrls
 from tests.flows.scene import DAY, set_scene, settled, traces
 
+# The two processes take seconds to start: one pair of them for all of these.
+pytestmark = pytest.mark.xdist_group("hands")
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
