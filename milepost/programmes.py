@@ -14,7 +14,7 @@ from config.programme_files import LoadedProgramme, load_programme
 from milepost.clock import Clock
 from milepost.evidence.chain import genesis
 from states.case import NAMESPACE, SYSTEM_ID, chain_of_programme
-from states.machines import Compiled, compile_programme
+from states.machines import Compiled, compile_programme, static_machines
 from states.step import NounMachine
 
 _lock = Lock()
@@ -127,3 +127,27 @@ def load_published(conn: psycopg.Connection[Any], id: UUID) -> Compiled | None:
     """The compiled programme of a version, or None where there is none such."""
     row = conn.execute("SELECT source, digest FROM programme_version WHERE id = %s", (id,)).fetchone()
     return compiled_from(row[0], row[1]) if row else None
+
+
+def stranded(conn: psycopg.Connection[Any]) -> list[str]:
+    """Where rows stand in states that no machine of this program knows, as "noun.state (n)"; empty is well.
+
+    A state that was renamed or dropped would leave them without a step; better not to start at all.
+    """
+    found: list[str] = []
+    for noun, machine in static_machines().items():
+        sql = f'SELECT state, count(*) FROM "{noun}" WHERE state <> ALL(%s) GROUP BY state ORDER BY state'
+        rows = conn.execute(sql, (list(machine.states),)).fetchall()
+        found += [f"{noun}.{state} ({count})" for state, count in rows]
+    versions = conn.execute(
+        "SELECT id, source, digest FROM programme_version ORDER BY code, version"
+    ).fetchall()
+    for id, source, digest in versions:
+        machine = compiled_from(source, digest).machines["project"]
+        rows = conn.execute(
+            "SELECT state, count(*) FROM project WHERE programme_id = %s AND state <> ALL(%s) "
+            "GROUP BY state ORDER BY state",
+            (id, list(machine.states)),
+        ).fetchall()
+        found += [f"project.{state} ({count})" for state, count in rows]
+    return found
