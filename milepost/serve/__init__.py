@@ -84,8 +84,8 @@ def _fit_to_serve(database: Database) -> None:
     if lost:
         raise ServeError(
             f"Rows stand in states that this version does not know: {', '.join(lost)}. Serve with the "
-            f"version that knows them, or bring a migration. · 有记录处于本版本没有的状态：{', '.join(lost)}。"
-            "请使用认识这些状态的版本，或先迁移。"
+            f"version that knows them, or bring a migration. · "
+            f"有记录处于本版本没有的状态：{', '.join(lost)}。请使用认识这些状态的版本，或先迁移。"
         )
 
 
