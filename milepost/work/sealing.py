@@ -48,10 +48,9 @@ def seal(session: Session, day: date | None = None, *, data_dir: Path | None = N
     With ``data_dir`` the root is also written to a file there: also for a seal whose maker died before.
     """
     chosen = day or session.clock.today()
-    conn = session.conn
-    made = _existing(conn, chosen)
+    made, moved = _found(session.conn, chosen)
     if made is None:
-        if not _moved(conn):
+        if not moved:
             return None
         made = _seal(session, chosen)
     if data_dir is not None:
@@ -61,22 +60,26 @@ def seal(session: Session, day: date | None = None, *, data_dir: Path | None = N
 
 def anything_to_seal(session: Session, day: date) -> bool:
     """Whether a seal of the day would be made."""
-    return _existing(session.conn, day) is None and _moved(session.conn)
+    made, moved = _found(session.conn, day)
+    return made is None and moved
 
 
-def _existing(conn: psycopg.Connection[Any], day: date) -> Sealed | None:
-    row = conn.execute("SELECT size, root FROM seal WHERE sealed_on = %s", (day,)).fetchone()
-    return Sealed(day, row[0], bytes(row[1]), fresh=False) if row else None
+def _found(conn: psycopg.Connection[Any], day: date) -> tuple[Sealed | None, bool]:
+    """The day's seal if there is one, and whether some chain has another head than the last seal has.
 
-
-def _moved(conn: psycopg.Connection[Any]) -> bool:
-    """Whether some chain has another head than the last seal has."""
+    Both out of one snapshot: asked one after the other, a seal made in between by another process would
+    be neither there yet nor still needed.
+    """
     row = conn.execute(
-        "SELECT EXISTS (SELECT 1 FROM chain c LEFT JOIN seal_leaf l ON l.chain_id = c.id "
+        "SELECT s.size, s.root, EXISTS (SELECT 1 FROM chain c LEFT JOIN seal_leaf l ON l.chain_id = c.id "
         "AND l.sealed_on = (SELECT max(sealed_on) FROM seal) "
-        "WHERE c.seq > 0 AND l.seq IS DISTINCT FROM c.seq)"
+        "WHERE c.seq > 0 AND l.seq IS DISTINCT FROM c.seq) "
+        "FROM (SELECT %s::date AS day) asked LEFT JOIN seal s ON s.sealed_on = asked.day",
+        (day,),
     ).fetchone()
-    return bool(row and row[0])
+    assert row is not None
+    size, root, moved = row
+    return (None if size is None else Sealed(day, size, bytes(root), fresh=False)), bool(moved)
 
 
 def _seal(session: Session, day: date) -> Sealed:
@@ -97,7 +100,7 @@ def _seal(session: Session, day: date) -> Sealed:
         return sealed
     except (psycopg.errors.UniqueViolation, psycopg.errors.SerializationFailure):
         # Another process sealed the day while this one read.
-        made = _existing(conn, day)
+        made, _ = _found(conn, day)
         if made is None:
             raise
         return made
