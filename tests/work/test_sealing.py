@@ -22,7 +22,7 @@ def sealed_by(world: World, day: date) -> Sealed | None:
 def test_a_seal_made_while_one_looks_is_the_seal_one_gets(
     database: Database, database_urls: DatabaseUrls
 ) -> None:
-    """The other's seal is committed at the point where this one had looked for a seal but not yet at chains."""
+    """The other's seal is committed when this one had looked for a seal, but not yet at the chains."""
     world = build(database)
     world.project_at("application")
     day = world.clock.today()
