@@ -27,7 +27,9 @@ NOUNS: dict[str, Noun] = {
         Noun("task", "project_id"),
         Noun("notice", "project_id"),
         Noun("objection", "project_id"),
+        Noun("review_request", "project_id"),
         Noun("call", "chain_id"),
+        Noun("draw", "chain_id"),
         Noun("appropriation", "chain_id"),
     )
 }

@@ -2,8 +2,19 @@
 
 from sqlmodel import SQLModel
 
-from schema import evidence, payment, people, programme, project, review, simbank
+from schema import draws, evidence, experts, payment, people, programme, project, review, simbank
 
 metadata = SQLModel.metadata
 
-__all__ = ["evidence", "metadata", "payment", "people", "programme", "project", "review", "simbank"]
+__all__ = [
+    "draws",
+    "evidence",
+    "experts",
+    "metadata",
+    "payment",
+    "people",
+    "programme",
+    "project",
+    "review",
+    "simbank",
+]
