@@ -47,6 +47,7 @@ class Event(SQLModel, table=True):
             name="event_step_allowed",
         ),
         Index("event_at", "at"),
+        Index("event_began_by", "actor_id", postgresql_where=text("seq = 1")),
     )
 
     chain_id: UUID = Field(foreign_key="chain.id", primary_key=True)

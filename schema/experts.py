@@ -53,7 +53,7 @@ class ExpertField(SQLModel, table=True):
 
 
 class Affiliation(SQLModel, table=True):
-    """Where somebody works or worked; ``unit_key`` is the name without blanks and case, for comparing."""
+    """Where somebody works or worked; ``unit_key`` is the name as it is compared, kept by a trigger."""
 
     __table_args__ = (
         CheckConstraint("to_on IS NULL OR from_on IS NULL OR from_on <= to_on", name="affiliation_in_order"),
@@ -69,7 +69,11 @@ class Affiliation(SQLModel, table=True):
 
 
 class Tie(SQLModel, table=True):
-    """A tie of a person that bars from reviewing: to a person by name or account, to a unit, to a project."""
+    """A tie of a person that bars from reviewing: to a person by name or account, to a unit, to a project.
+
+    A unit beside a name says which of several namesakes is meant. A collaboration counts until some years after
+    ``until_on``, and without it as going on; every other tie counts until it is ended.
+    """
 
     __table_args__ = (
         CheckConstraint(
@@ -79,6 +83,8 @@ class Tie(SQLModel, table=True):
             "num_nonnulls(other_name, other_person_id, other_unit_key, project_id) > 0",
             name="tie_to_somebody",
         ),
+        Index("tie_other_person", "other_person_id", postgresql_where=text("other_person_id IS NOT NULL")),
+        Index("tie_project", "project_id", postgresql_where=text("project_id IS NOT NULL")),
     )
 
     id: UUID = key()
@@ -159,6 +165,7 @@ class ProjectParty(SQLModel, table=True):
         Index("project_party_unit", "unit_key"),
         Index("project_party_name", "name_key"),
         Index("project_party_person", "person_id"),
+        Index("project_party_identity", "identity_hash", postgresql_where=text("identity_hash IS NOT NULL")),
         CheckConstraint("part IN ('unit', 'leader', 'member', 'unsuitable')", name="project_party_part"),
     )
 
