@@ -236,6 +236,51 @@ def review_can_be_counted(programme: Programme) -> Iterator[Found]:
             )
 
 
+def panel_can_be_composed(programme: Programme) -> Iterator[Found]:
+    """The panel has room for everyone it wants, and reaches the quorum."""
+    review = programme.review
+    if review is None:
+        return
+    panel, at = review.panel, ("review", "panel")
+    wanted = sum(number for _, number in panel.kinds)
+    if wanted > panel.size:
+        yield Found(
+            "panel_too_small",
+            (*at, "kinds"),
+            f"各类专家最少共 {wanted} 人，而评审组只有 {panel.size} 人。请提高 size 或减少人数。",
+            f"The kinds ask for {wanted} experts, the panel has {panel.size}; raise size or ask for fewer.",
+        )
+    if panel.odd and panel.size % 2 == 0:
+        yield Found(
+            "panel_even",
+            (*at, "size"),
+            f"评审组 {panel.size} 人是偶数。请改为奇数，或写 odd = false。",
+            f"A panel of {panel.size} is even; make it odd, or write odd = false.",
+        )
+    if panel.by != "hand" and review.quorum > panel.size:
+        yield Found(
+            "quorum_above_panel",
+            ("review", "quorum"),
+            f"有效份数 {review.quorum} 多于评审组人数 {panel.size}。请改低 quorum 或提高 size。",
+            f"The quorum of {review.quorum} exceeds the panel of {panel.size}; lower it or raise size.",
+        )
+    if review.ballot is not None and "panel_review" not in programme.stages:
+        yield Found(
+            "ballot_unused",
+            ("review", "ballot"),
+            "没有会议评审环节（panel_review），无从表决。请删去 [review.ballot]。",
+            "No panel meets (there is no stage panel_review); remove [review.ballot].",
+        )
+    for index, criterion in enumerate(review.rubric):
+        if criterion.kind == "pass_fail" and criterion.max != 1:
+            yield Found(
+                "pass_fail_max",
+                ("review", "rubric", index, "max"),
+                "是否类评分项的满分是 1。请写 max = 1。",
+                "A pass/fail line is 0 or 1; write max = 1.",
+            )
+
+
 def deadlines_are_well_formed(programme: Programme) -> Iterator[Found]:
     """A deadline is of ``noun.state``, and what it does by itself is a step of the same noun."""
     for index, deadline in enumerate(programme.deadlines):
@@ -299,6 +344,7 @@ RULES: tuple[Rule, ...] = (
     tranches_name_their_milestone,
     milestone_plan_is_sound,
     review_can_be_counted,
+    panel_can_be_composed,
     deadlines_are_well_formed,
     reminders_refer_to_deadlines,
 )

@@ -82,13 +82,62 @@ class ChecklistItem(Shape):
 
 
 class Criterion(Shape):
-    """One line of the review rubric, scored 0..``max``, weighing ``weight`` in the total."""
+    """One line of the review rubric, scored 0..``max``, weighing ``weight`` in the total.
+
+    A ``pass_fail`` line is 0 or 1; with a threshold of 1 a single "no" among the valid reviews fails it.
+    """
 
     code: str
     text: Text
+    guidance: Text | None = None
+    kind: Literal["score", "pass_fail"] = "score"
     max: int = Field(gt=0)
     weight: int = Field(default=1, gt=0)
     threshold: int = Field(default=0, ge=0)
+
+
+class Kinds(Shape):
+    """How many of each kind of expert a panel has at least."""
+
+    technology: int = Field(default=0, ge=0)
+    management: int = Field(default=0, ge=0)
+    finance: int = Field(default=0, ge=0)
+    investment: int = Field(default=0, ge=0)
+
+
+class Panel(Shape):
+    """How a panel is composed, and who composes it: the officer by hand, a verifiable draw, or a matching.
+
+    An expert's subject fits where it shares its first ``field_digits`` digits with one of the application's;
+    ``field_exempt`` kinds need no such subject. ``region_depth`` levels of an office's path make a region;
+    who is not of the application's region is off-site. ``witness``: a supervisor is present at the draw.
+    """
+
+    by: Literal["hand", "draw", "matching"] = "hand"
+    size: int = Field(default=5, ge=1, le=99)
+    odd: bool = True
+    kinds: Kinds = Kinds()
+    off_site_share: Share | None = None
+    one_per_institution: bool = True
+    field_digits: Literal[0, 3, 5, 7] = 3
+    field_exempt: tuple[Literal["technology", "management", "finance", "investment"], ...] = ("finance",)
+    region_depth: int = Field(default=2, ge=0, le=9)
+    witness: bool = False
+
+
+class ConflictRules(Shape):
+    """For how many years shared work bars an expert, and how many unsuitable ones an applicant may name."""
+
+    same_unit_years: int = Field(default=3, ge=0, le=50)
+    collaborator_years: int = Field(default=3, ge=0, le=50)
+    unsuitable_at_most: int = Field(default=3, ge=0, le=20)
+
+
+class Ballot(Shape):
+    """A panel that meets votes in secret and without proxies: ``present`` at least, ``more_than`` of them."""
+
+    present: int = Field(ge=1)
+    more_than: Share = Fraction(1, 2)
 
 
 class Review(Shape):
@@ -100,6 +149,10 @@ class Review(Shape):
     quorum: int = Field(default=3, ge=1)
     pass_mark: Percent = Fraction(60)
     drop_extremes_from: int = Field(default=5, ge=3)
+    blinding: Literal["single", "double", "open"] = "single"
+    panel: Panel = Panel()
+    conflicts: ConflictRules = ConflictRules()
+    ballot: Ballot | None = None
     rubric: tuple[Criterion, ...]
 
 
@@ -179,6 +232,8 @@ class Programme(Shape):
     checklist: tuple[ChecklistItem, ...] = ()
     review: Review | None = None
     notice_working_days: int = Field(default=5, ge=1)
+    anonymous_objections: bool = False
+    review_request_days: int = Field(default=15, ge=1)
     milestones: Milestones = Milestones()
     tranches: tuple[Tranche, ...] = Field(min_length=1)
     gate_settings: GateSettings = GateSettings()

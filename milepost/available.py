@@ -84,7 +84,7 @@ def _offered(case: Case, actor: Actor, cache: dict[UUID, Compiled]) -> list[Avai
 
 def _facts_of(noun: str) -> frozenset[str]:
     if noun == "project":
-        return (PROJECT_FACTS - {"audience"}) | {"rounds"}
+        return (PROJECT_FACTS - {"audience"}) | {"rounds", "declined_on"}
     return (needs_of(static_machines()[noun].steps.values()) - {"audience"}) | {"round_tasks", "round_state"}
 
 

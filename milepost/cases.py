@@ -53,6 +53,22 @@ FACTS: dict[str, str] = {
         "(SELECT min(due_on)::text FROM deadline "
         "WHERE subject_id = s.id AND closed_seq IS NULL AND act IS NOT NULL)"
     ),
+    "dossier": _JSON.format("SELECT id FROM dossier WHERE project_id = p.id"),
+    "requests": _JSON.format("SELECT id, state FROM review_request WHERE project_id = p.id"),
+    "declined_on": (
+        "(SELECT max((at AT TIME ZONE 'Asia/Shanghai')::date)::text FROM event "
+        "WHERE subject_id = p.id AND to_state = 'declined' AND step = 'project.decline')"
+    ),
+    "votes": _JSON.format(
+        "SELECT in_favour, present FROM vote WHERE round_id = s.id ORDER BY recorded_at, id"
+    ),
+    "draw_rounds": _JSON.format(
+        "SELECT id, round_id, project_id FROM draw_round WHERE draw_id = s.id AND voided_at IS NULL"
+    ),
+    "draw_used": (
+        "EXISTS (SELECT 1 FROM draw_seat d JOIN task t ON t.round_id = d.round_id "
+        "AND t.expert_id = d.expert_id WHERE d.draw_id = s.id AND t.state = 'submitted')"
+    ),
     "call_state": "(SELECT c.state FROM call c WHERE c.id = p.call_id)",
     "audience": _JSON.format(
         # Two halves, each by the index on project_id: joined by OR they would read every grant there is.
@@ -60,6 +76,11 @@ FACTS: dict[str, str] = {
         f"{_GRANTED} g.project_id IS NULL AND starts_with(p.office_path, g.office_path)"
     ),
 }
+# Staff of the department are kept out when they are invited; a role that comes later ends no review.
+TASK_CONFLICTS = (
+    "ARRAY(SELECT c.rule FROM review_conflicts(ARRAY[p.id], ARRAY[s.expert_id], %(today)s) c "
+    "WHERE c.rule <> 'department_staff' ORDER BY 1)"
+)
 # A round's tasks, whether the subject is the round or one of its tasks.
 _ROUND_OF = {"round": "s.id", "task": "s.round_id"}
 # Rows that stand beside the subject, read by primary key; gates and postings use them.
@@ -158,6 +179,8 @@ def plan_for(noun: str, facts: frozenset[str], where: str) -> Plan:
                     f"SELECT id, expert_id, state, scores, score_milli FROM task WHERE round_id = {of}"
                 )
             )
+        elif fact == "task_conflicts" and noun == "task":
+            select.append(TASK_CONFLICTS)
         elif fact == "round_state":
             select.append(f"(SELECT state FROM round WHERE id = {_ROUND_OF.get(noun, 'NULL')})")
         else:
@@ -245,7 +268,12 @@ def ask_cases(
     many = len(ids) > 1
     plan = plan_for(noun, facts, "s.id = ANY(%(id)s)" if many else "s.id = %(id)s")
     today = clock.today()
-    params: dict[str, Any] = {"id": list(ids) if many else ids[0], "actor": actor_id, "year": today.year}
+    params: dict[str, Any] = {
+        "id": list(ids) if many else ids[0],
+        "actor": actor_id,
+        "year": today.year,
+        "today": today,
+    }
     params["told"] = None if told is None else list(told)
     cursor = conn.execute(plan.sql, params)
 

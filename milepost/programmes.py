@@ -107,6 +107,15 @@ def publish(conn: psycopg.Connection[Any], loaded: LoadedProgramme, clock: Clock
             ),
         )
         row = conn.execute("SELECT digest FROM programme_version WHERE id = %s", (id,)).fetchone()
+        if programme.review is not None and row is not None and row[0] == loaded.digest:
+            rules = programme.review.conflicts
+            years = {"same_unit": rules.same_unit_years, "collaborator": rules.collaborator_years}
+            for rule, number in years.items():
+                conn.execute(
+                    "INSERT INTO conflict_rule (programme_id, rule, years) VALUES (%s, %s, %s) "
+                    "ON CONFLICT DO NOTHING",
+                    (id, rule, number),
+                )
     if row is None or row[0] != loaded.digest:
         raise VersionTaken(programme.code, programme.version)
     return Published(id, chain, compiled)

@@ -88,6 +88,52 @@ class Revise(StepInput):
     plan: tuple[PlannedMilestone, ...] = ask("里程碑计划", "Milestone plan", widget="plan", default=())
 
 
+Subject = Annotated[str, Field(pattern=r"^[0-9]{3}([0-9]{2}([0-9]{2})?)?$")]
+
+
+class Member(BaseModel):
+    """Somebody in an application's team, or a unit that takes part; ``person_id``: the account, if any."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, frozen=True)
+    name: Annotated[str, Field(max_length=200)] = ""
+    unit: Annotated[str, Field(max_length=300)] = ""
+    part: Literal["leader", "member", "unit"] = "member"
+    person_id: UUID | None = None
+    identity_hash: Sha256 | None = None
+
+
+class Unsuitable(BaseModel):
+    """An expert whom the applicant asks not to be sent the application; no reason is required."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, frozen=True)
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    unit: Annotated[str, Field(max_length=300)] = ""
+
+
+class Describe(StepInput):
+    """What an application is about and who stands behind it: experts are found, and barred, by it."""
+
+    summary: Text = ask("摘要", "Summary", widget="text")
+    fields: Annotated[tuple[Subject, ...], Field(min_length=1, max_length=5)] = ask(
+        "学科代码", "Subject codes", widget="subjects"
+    )
+    team: Annotated[tuple[Member, ...], Field(max_length=100)] = ask(
+        "项目组成员与合作单位", "Team and partners", widget="team", default=()
+    )
+    unsuitable: Annotated[tuple[Unsuitable, ...], Field(max_length=20)] = ask(
+        "申请回避的专家", "Experts asked not to review", widget="unsuitable", default=()
+    )
+
+
+class AmendTeam(StepInput):
+    """Who stands behind the application from now on, and why it changed."""
+
+    team: Annotated[tuple[Member, ...], Field(max_length=100)] = ask(
+        "项目组成员与合作单位", "Team and partners", widget="team", default=()
+    )
+    reason: Text = ask("理由", "Reason", widget="text")
+
+
 class Checklist(StepInput):
     """The conditions of eligibility found to be met, by code."""
 
@@ -237,6 +283,53 @@ class Scores(StepInput):
     comment: Annotated[str, Field(max_length=20000)] = ask("评审意见", "Comment", widget="text", default="")
 
 
+class RecordVote(StepInput):
+    """A secret ballot as it was counted; who is absent has no vote and cannot be represented."""
+
+    present: Annotated[int, Field(ge=1, le=999)] = ask("到会人数", "Members present")
+    in_favour: Count = ask("赞成", "In favour")
+    against: Count = ask("反对", "Against")
+    abstained: Count = ask("弃权", "Abstained", default=0)
+    minutes: Text = ask("会议纪要", "Minutes", widget="text")
+
+
+class AnnounceDraw(StepInput):
+    """A draw for some rounds, and the public value to come that will decide it."""
+
+    programme_id: UUID = ask("计划", "Programme", widget="programme")
+    office_path: Annotated[str, Field(pattern=r"^/([a-z0-9-]+/)*$")] = ask("部门", "Office", widget="office")
+    title: Line = ask("抽取名称", "Title")
+    rounds: Annotated[tuple[UUID, ...], Field(min_length=1, max_length=2000)] = ask(
+        "评审轮次", "Review rounds", widget="rounds"
+    )
+    source_kind: Literal["figure", "drand"] = ask("公开随机值", "Public value", default="figure")
+    source_name: Line = ask("随机值名称（将于何处公布）", "Which value, and where it will be published")
+    source_on: date = ask("公布日", "Published on", widget="date")
+    replaces: UUID | None = ask("重新抽取：原抽取", "Redraw: the draw before", default=None)
+    reason: Annotated[str, Field(max_length=4000)] = ask("理由", "Reason", widget="text", default="")
+
+
+class ConcludeDraw(StepInput):
+    """The public value exactly as it was published, and where that can be looked up."""
+
+    value: Annotated[str, Field(min_length=1, max_length=1000)] = ask("公布的随机值", "The published value")
+    evidence: Text = ask("公布出处", "Where it was published", widget="text")
+
+
+class Succeed(StepInput):
+    """A seat of a drawn panel that fell vacant; the successor follows from the draw."""
+
+    round_id: UUID = ask("评审轮次", "Round")
+    expert_id: UUID = ask("离任专家", "Expert who left")
+
+
+class FileReviewRequest(StepInput):
+    """A request to review a decision (复审). Academic judgement is no ground (NSFC 2024, art. 19)."""
+
+    ground: Literal["procedure", "fact", "recusal", "academic_judgement"] = ask("理由类别", "Ground")
+    statement: Text = ask("复审请求", "Request", widget="text")
+
+
 class PublishNotice(StepInput):
     """The day a public notice is issued and the day its window opens."""
 
@@ -247,8 +340,12 @@ class PublishNotice(StepInput):
 class FileObjection(StepInput):
     """An objection; a person signs with a telephone number, a unit with its seal."""
 
-    objector: Line = ask("异议人（保密）", "Objector (confidential)")
-    contact: Line = ask("联系方式（保密）", "Contact (confidential)")
+    objector: Annotated[str, Field(max_length=300)] = ask(
+        "异议人（保密）", "Objector (confidential)", default=""
+    )
+    contact: Annotated[str, Field(max_length=300)] = ask(
+        "联系方式（保密）", "Contact (confidential)", default=""
+    )
     grounds: Text = ask("异议事由", "Grounds", widget="text")
 
 

@@ -51,9 +51,11 @@ ENDS: dict[str, frozenset[str]] = {
     "payment": frozenset({"settled", "returned", "void"}),
     "payee": frozenset({"rejected", "superseded"}),
     "round": frozenset({"decided"}),
-    "task": frozenset({"submitted", "replaced"}),
+    "task": frozenset({"submitted", "replaced", "taken_away"}),
     "notice": frozenset({"ended", "withdrawn"}),
     "objection": frozenset({"upheld", "dismissed"}),
+    "review_request": frozenset({"upheld", "dismissed"}),
+    "draw": frozenset({"drawn", "void"}),
 }
 
 TRACKED: dict[str, Any] = {
@@ -74,6 +76,8 @@ IGNORED: dict[str, str] = {
 }
 QUIET: dict[str, str] = {
     "project.revise": "changes what is asked for, which is representative anyway",
+    "project.describe": "what it is about decides who reviews it, not how it goes on",
+    "project.amend_team": "who stands behind it decides who reviews it, not how it goes on",
     "project.place_hold": "environment: holds",
     "project.lift_hold": "environment: holds",
     "project.flag_integrity": "environment: integrity flags",
@@ -106,6 +110,9 @@ ENVIRONMENT: dict[str, Env] = {
     "review_outcomes": Env(lambda programme, state: {state: True}, {}, ("round.open", "round.decide")),
     "funds": Env(lambda programme, state: ID["funds"], None, ("appropriation.vote",)),
     "spent": Env(lambda programme, state: SUM, 0, ("project.report_spending",)),
+    "request": Env(
+        lambda programme, state: "upheld", "dismissed", ("review_request.file", "review_request.uphold")
+    ),
     "attested": Env(lambda programme, state: "settled", None, ("payment.attest",)),
 }
 
@@ -124,6 +131,10 @@ INPUTS: dict[type[inputs.StepInput], tuple[dict[str, Any], ...]] = {
     inputs.FileObjection: ({"objector": "-", "contact": "-", "grounds": "-"},),
     inputs.Answer: ({"answer": "-"},),
 }
+
+
+# What there is of a project's parts when the first of them is begun.
+NOTHING_YET: dict[str, Any] = {"rounds": [], "requests": [], "declined_on": None}
 
 
 class Unread(LookupError):
@@ -301,7 +312,7 @@ class Model:
         if step.noun == "project":
             return project_state in step.source
         # Some parts can only be begun in certain states of the project; the guard says which.
-        of, facts, programme = Facts({"state": project_state}), Facts({"rounds": []}), self.compiled.programme
+        of, facts, programme = Facts({"state": project_state}), Facts(NOTHING_YET), self.compiled.programme
         case = Case(
             step.noun, ID["project"], None, of, programme, SYSTEM_ID, frozenset(), NOW, TODAY, facts=facts
         )
@@ -354,6 +365,7 @@ class Model:
                 "payee": {"entered_by": None},
                 "duties": [],
                 "rounds": [],
+                "requests": [{"state": project["request"]}],
                 "call_state": "open",
                 "deadline_due": PAST.isoformat() if acts else None,
                 "notice_window": {"opens_on": PAST, "closes_on": PAST},

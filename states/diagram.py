@@ -32,6 +32,8 @@ GOAL = {
     "task": "submitted",
     "notice": "ended",
     "objection": "upheld",
+    "review_request": "upheld",
+    "draw": "drawn",
     "call": "open",
     "appropriation": "closed",
 }

@@ -27,7 +27,9 @@ NOUNS: Mapping[str, Text] = {
     "task": words("评审任务", "Review task"),
     "notice": words("公示", "Public notice"),
     "objection": words("异议", "Objection"),
+    "review_request": words("复审请求", "Request for review"),
     "call": words("申报指南", "Call"),
+    "draw": words("专家抽取", "Draw of experts"),
     "appropriation": words("年度预算", "Appropriation"),
 }
 
@@ -87,6 +89,7 @@ STATES: Mapping[str, Mapping[str, Text]] = {
         "submitted": words("已提交", "Submitted"),
         "late": words("逾期", "Late"),
         "replaced": words("已更换", "Replaced"),
+        "taken_away": words("因利益冲突收回", "Taken away for a conflict"),
     },
     "notice": {
         "open": words("公示中", "Open"),
@@ -97,6 +100,16 @@ STATES: Mapping[str, Mapping[str, Text]] = {
         "filed": words("待答复", "To be answered"),
         "upheld": words("成立", "Upheld"),
         "dismissed": words("不成立", "Dismissed"),
+    },
+    "review_request": {
+        "filed": words("待答复", "To be answered"),
+        "upheld": words("成立", "Upheld"),
+        "dismissed": words("驳回", "Dismissed"),
+    },
+    "draw": {
+        "announced": words("已公告，待随机值", "Announced, waiting for its value"),
+        "drawn": words("已抽取", "Drawn"),
+        "void": words("已撤销", "Void"),
     },
     "call": {
         "planned": words("未开始", "Planned"),
@@ -127,6 +140,30 @@ CHOICES: Mapping[str, Text] = {
     "returned": words("已退回", "Returned"),
     "legal": words("合法性审查", "legal review"),
     "fair_competition": words("公平竞争审查", "fair-competition review"),
+    "technology": words("技术", "Technology"),
+    "management": words("管理", "Management"),
+    "finance": words("财务", "Finance"),
+    "investment": words("投资", "Investment"),
+    "figure": words("将公布的数字", "A figure to be published"),
+    "drand": words("drand 公共随机信标", "drand, a public beacon"),
+    "procedure": words("程序", "Procedure"),
+    "fact": words("事实", "Fact"),
+    "recusal": words("回避", "Recusal"),
+    "academic_judgement": words("学术判断", "Academic judgement"),
+    "leader": words("负责人", "Leader"),
+    "member": words("成员", "Member"),
+    "unit": words("单位", "Unit"),
+    "same_unit": words("同一单位", "same unit"),
+    "own_application": words("本人申报", "own application"),
+    "own_competing_application": words("本人另有竞争申报", "own competing application"),
+    "kin": words("亲属", "kin"),
+    "collaborator": words("合作关系", "collaborator"),
+    "co_applicant": words("共同申报", "applied together"),
+    "supervisor": words("师生或上下级", "supervisor line"),
+    "economic": words("经济往来", "economic tie"),
+    "declared": words("本人申报的其他关系", "declared"),
+    "named_unsuitable": words("申请人要求回避", "named unsuitable by the applicant"),
+    "department_staff": words("主管部门工作人员", "staff of the department"),
     "hold": words("冻结", "Hold"),
     "integrity": words("科研诚信", "Integrity"),
     "agreement": words("签署任务书后", "After the agreement"),
@@ -228,7 +265,7 @@ def _param(key: str, value: object, noun: str, programme: Programme | None, loca
         return join.join(said(role_label(role), locale) for role in value.split(", "))
     if key == "duty":
         return said(duty_label(value), locale)
-    if key == "kinds":
+    if key in ("kinds", "rules"):
         return join.join(said(choice_label(kind), locale) for kind in value.split(", "))
     if key in ("missing", "criterion"):
         return _codes(value, programme, locale)

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from config.programmes import Deadline, Programme
-from states import funding, gates, milestone, payment, review
+from states import draws, funding, gates, milestone, payment, review, review_guards, review_requests
 from states.guards import GUARDS
 from states.postings import POSTINGS
 from states.project import project_steps
 from states.roles import PERMISSIONS, ROLES
 from states.stages import STAGES
 from states.step import NounMachine, Step
+
+assert review_guards  # Its guards enter the table when it is read.
 
 STATIC: dict[str, tuple[Step, ...]] = {
     "milestone": milestone.STEPS,
@@ -23,7 +25,9 @@ STATIC: dict[str, tuple[Step, ...]] = {
     "task": review.TASK_STEPS,
     "notice": review.NOTICE_STEPS,
     "objection": review.OBJECTION_STEPS,
+    "review_request": review_requests.STEPS,
     "call": funding.CALL_STEPS,
+    "draw": draws.STEPS,
     "appropriation": funding.APPROPRIATION_STEPS,
 }
 
@@ -38,6 +42,22 @@ BUILT_IN_DEADLINES: tuple[Deadline, ...] = (
         who=("programme_officer",),
         act="notice.end",
         from_field="closes_on",
+    ),
+    Deadline(
+        of="draw.announced",
+        name="draw_value_due",
+        length=0,
+        unit="calendar_days",
+        who=("programme_officer",),
+        from_field="source_on",
+    ),
+    # NSFC 2024, art. 19: answered within sixty days.
+    Deadline(
+        of="review_request.filed",
+        name="review_request_answer_due",
+        length=60,
+        unit="calendar_days",
+        who=("programme_officer",),
     ),
     Deadline(
         of="call.planned",

@@ -67,6 +67,11 @@ def _where_it_was(case: Case) -> str:
     return str(case.here["suspended_from"])
 
 
+def _decline(case: Case) -> Change:
+    """Where it stood is kept: a request for review that is upheld brings it back there."""
+    return Change(set={"suspended_from": case.state})
+
+
 def _resume(case: Case) -> Change:
     return Change(set={"suspended_from": None})
 
@@ -143,7 +148,21 @@ def project_steps(programme: Programme) -> tuple[Step, ...]:
                 "declined",
                 words("不予立项", "Decline"),
                 input=Reason,
+                effect=_decline,
                 notify=(Notify("project_declined", GRANTEE),),
+            )
+        )
+        rows.append(
+            Step(
+                "project.reinstate",
+                ("declined",),
+                after_application,
+                words("恢复办理", "Reinstate"),
+                input=Reason,
+                guards=("request_upheld",),
+                choose=_where_it_was,
+                effect=_resume,
+                notify=(Notify("project_reinstated", GRANTEE),),
             )
         )
     stoppable = (*funded, "suspended")

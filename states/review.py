@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from schema.inputs import Answer, FileObjection, Invite, Note, OpenRound, PublishNotice, Reason, Scores
+from schema.inputs import (
+    Answer,
+    FileObjection,
+    Invite,
+    Note,
+    OpenRound,
+    PublishNotice,
+    Reason,
+    RecordVote,
+    Scores,
+)
 from states.case import Case, Change, Follow
 from states.step import SAME, Notify, Step, words
 
@@ -48,7 +58,35 @@ def _passes(case: Case) -> bool:
         total = sum(t["scores"][criterion.code] for t in tasks)
         if tasks and total < criterion.threshold * len(tasks):
             return False
+    if ballot_due(case) and not carried(case):
+        return False
     return bool(case.here["score_milli"] >= review.pass_mark * SCALE // 100)
+
+
+def ballot_due(case: Case) -> bool:
+    """Whether the panel of this round meets and votes."""
+    review = case.programme.review
+    return review is not None and review.ballot is not None and case.here["stage"] == "panel_review"
+
+
+def carried(case: Case) -> bool:
+    """Whether the last ballot was for the application: more than the share of those present that it takes."""
+    votes = case.facts["votes"]
+    ballot = case.programme.review.ballot if case.programme.review else None
+    return bool(votes and ballot and votes[-1]["in_favour"] > ballot.more_than * votes[-1]["present"])
+
+
+def _vote(case: Case) -> Change:
+    given: RecordVote = case.input
+    row = {
+        "id": case.new_id("vote"),
+        "project_id": case.of["id"],
+        "round_id": case.subject_id,
+        "recorded_by": case.actor_id,
+        "recorded_at": case.now,
+        **given.model_dump(),
+    }
+    return Change(insert=[("vote", row)])
 
 
 def _decide(case: Case) -> Change:
@@ -83,12 +121,22 @@ ROUND_STEPS: tuple[Step, ...] = (
         effect=_score,
     ),
     Step(
+        "round.record_vote",
+        ("open", "quorum_reached", "scored"),
+        SAME,
+        words("登记投票结果", "Record the ballot"),
+        input=RecordVote,
+        guards=("ballot_wanted", "ballot_counts"),
+        effect=_vote,
+    ),
+    Step(
         "round.decide",
         ("scored",),
         "decided",
         words("确定评审结果", "Decide"),
         input=Note,
-        needs=("round_tasks",),
+        guards=("ballot_recorded",),
+        needs=("round_tasks", "votes"),
         effect=_decide,
     ),
 )
@@ -103,6 +151,15 @@ def _invite(case: Case) -> Change:
 
 def _reason(case: Case) -> Change:
     return Change(set={"reason": case.input.reason})
+
+
+def _reopen(case: Case) -> Change:
+    """What was written stays for the expert to go on from; it counts again once it is submitted anew."""
+    return Change(set={"reason": case.input.reason, "score_milli": None})
+
+
+def _take_away(case: Case) -> Change:
+    return Change(set={"reason": case.input.reason, "score_milli": None})
 
 
 def _draft(case: Case) -> Change:
@@ -127,7 +184,15 @@ TASK_STEPS: tuple[Step, ...] = (
         words("邀请专家", "Invite an expert"),
         input=Invite,
         effect=_invite,
-        guards=("round_still_open", "assignee_is_expert", "expert_not_in_round", "replaced_task_in_round"),
+        guards=(
+            "round_still_open",
+            "assignee_is_expert",
+            "expert_not_in_round",
+            "replaced_task_in_round",
+            "invitee_fit",
+            "invitee_without_conflict",
+            "invitee_was_drawn",
+        ),
         needs=("parent_id",),
         notify=(Notify("task_invited", ("expert",)),),
     ),
@@ -136,7 +201,7 @@ TASK_STEPS: tuple[Step, ...] = (
         ("invited",),
         "accepted",
         words("接受评审", "Accept the task"),
-        guards=("task_is_mine",),
+        guards=("task_is_mine", "no_conflict"),
     ),
     Step(
         "task.decline",
@@ -163,7 +228,7 @@ TASK_STEPS: tuple[Step, ...] = (
         ("accepted", "late"),
         SAME,
         words("保存草稿", "Save a draft"),
-        guards=("task_is_mine", "scores_in_range"),
+        guards=("task_is_mine", "no_conflict", "scores_in_range"),
         input=Scores,
         effect=_draft,
     ),
@@ -172,7 +237,7 @@ TASK_STEPS: tuple[Step, ...] = (
         ("accepted", "late"),
         "submitted",
         words("提交评审", "Submit the review"),
-        guards=("task_is_mine", "scores_complete"),
+        guards=("task_is_mine", "no_conflict", "round_not_scored", "scores_complete"),
         needs=("round_tasks", "round_state"),
         input=Scores,
         effect=_submit,
@@ -184,6 +249,26 @@ TASK_STEPS: tuple[Step, ...] = (
         words("逾期未评", "Fall late"),
         guards=("deadline_passed",),
         notify=(Notify("task_late", ("expert", "programme_officer")),),
+    ),
+    Step(
+        "task.reopen",
+        ("submitted",),
+        "accepted",
+        words("退回修改评审", "Reopen the review"),
+        input=Reason,
+        guards=("round_not_scored",),
+        effect=_reopen,
+        notify=(Notify("task_reopened", ("expert",)),),
+    ),
+    Step(
+        "task.take_away",
+        ("invited", "accepted", "late", "submitted"),
+        "taken_away",
+        words("因利益冲突收回", "Take away for a conflict"),
+        input=Reason,
+        guards=("round_not_scored",),
+        effect=_take_away,
+        notify=(Notify("task_taken_away", ("expert", "programme_officer")),),
     ),
     Step(
         "task.replace",
@@ -275,7 +360,7 @@ OBJECTION_STEPS: tuple[Step, ...] = (
         words("登记异议", "File an objection"),
         input=FileObjection,
         effect=_file,
-        guards=("project_under_notice",),
+        guards=("project_under_notice", "objection_signed"),
         needs=("parent_id",),
         notify=(Notify("objection_filed", OFFICER),),
     ),

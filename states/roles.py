@@ -17,7 +17,7 @@ ROLES: dict[str, Text] = {
     "system": Text(zh="系统", en="The system"),
 }
 
-_APPLICATION = {"project.apply", "project.revise", "project.submit", "project.withdraw"}
+_APPLICATION = {"project.apply", "project.revise", "project.describe", "project.submit", "project.withdraw"}
 
 PERMISSIONS: dict[str, frozenset[str]] = {
     "applicant": frozenset(
@@ -28,10 +28,12 @@ PERMISSIONS: dict[str, frozenset[str]] = {
             "project.report_spending",
             "milestone.report",
             "payee.enter",
+            "review_request.file",
         }
     ),
     "principal_investigator": frozenset(
-        _APPLICATION | {"project.sign_leader_pledge", "project.report_spending", "milestone.report"}
+        _APPLICATION
+        | {"project.sign_leader_pledge", "project.report_spending", "milestone.report", "review_request.file"}
     ),
     "programme_officer": frozenset(
         {
@@ -68,8 +70,19 @@ PERMISSIONS: dict[str, frozenset[str]] = {
             "round.open",
             "round.score",
             "round.decide",
+            "round.record_vote",
             "task.invite",
             "task.replace",
+            "task.reopen",
+            "project.describe",
+            "project.amend_team",
+            "project.reinstate",
+            "draw.announce",
+            "draw.conclude",
+            "draw.succeed",
+            "draw.void",
+            "review_request.uphold",
+            "review_request.dismiss",
             "notice.publish",
             "notice.withdraw",
             "objection.file",
@@ -101,7 +114,9 @@ PERMISSIONS: dict[str, frozenset[str]] = {
             "project.lift_hold",
         }
     ),
-    "supervisor": frozenset({"project.flag_integrity", "project.clear_integrity", "project.place_hold"}),
+    "supervisor": frozenset(
+        {"project.flag_integrity", "project.clear_integrity", "project.place_hold", "draw.witness"}
+    ),
     "counsel": frozenset({"project.record_review"}),
     # People, roles, programmes, settings: never a state, never money.
     "administrator": frozenset(),
@@ -126,8 +141,11 @@ PERMISSIONS: dict[str, frozenset[str]] = {
             "payee.supersede",
             "notice.end",
             "round.reach_quorum",
+            "task.invite",
             "task.fall_late",
             "task.replace",
+            "task.take_away",
+            "draw.succeed",
             "call.open",
             "call.close",
         }

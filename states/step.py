@@ -102,6 +102,9 @@ class NounMachine:
     terminal: frozenset[str] = field(init=False)
     id: str = field(init=False)
     _machine: Machine = field(init=False)
+    # What was found once stays so: the rows do not change.
+    _roles: dict[str, tuple[str, ...]] = field(init=False, default_factory=dict)
+    _reached: dict[tuple[str, str, str | None], str] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         pairs = [pair for step in self.steps.values() for pair in step.pairs()]
@@ -143,7 +146,11 @@ class NounMachine:
 
     def roles_of(self, step: str) -> tuple[str, ...]:
         """Who may take a step, sorted; nobody unless ``states.roles`` says so."""
-        return tuple(sorted(role for role, steps in self.permissions.items() if step in steps))
+        roles = self._roles.get(step)
+        if roles is None:
+            roles = tuple(sorted(role for role, steps in self.permissions.items() if step in steps))
+            self._roles[step] = roles
+        return roles
 
     def steps_from(self, state: str) -> list[Step]:
         """The rows that start in a state, in the order of the table."""
@@ -151,7 +158,13 @@ class NounMachine:
 
     def fire(self, step: Step, state: str, verdicts: Mapping[str, bool], case: Case) -> str:
         """The state the step leads to. Every guard of the step has its verdict; all hold."""
-        cursor = Cursor(state or "new", verdicts, step.choose(case) if step.choose else None)
+        chosen = step.choose(case) if step.choose else None
+        # With every guard holding, the machine's answer follows from these three alone.
+        key = (step.name, state, chosen)
+        if key in self._reached and all(verdicts[guard] for guard in step.guards):
+            return self._reached[key]
+        cursor = Cursor(state or "new", verdicts, chosen)
         if not self._machine.events[step.name].trigger(cursor, cursor):
             raise AssertionError(f"{step.name} from {state!r} was refused by the machine but by no guard")
+        self._reached[key] = cursor.state
         return cursor.state

@@ -50,6 +50,11 @@ TYPED: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("task", ("task.save_draft", "task.submit"), ("scores", "comment")),
     ("notice", ("notice.publish",), ("proposed_minor",)),
     ("objection", ("objection.file",), ("objector", "contact", "grounds")),
+    ("dossier", ("project.describe",), ("summary", "fields")),
+    ("dossier", ("project.describe", "project.amend_team"), ("team",)),
+    ("review_request", ("review_request.file",), ("ground", "statement")),
+    ("draw", ("draw.announce",), ("programme_id", "office_path", "title", "source_kind", "source_name")),
+    ("draw", ("draw.conclude",), ("value_evidence=evidence",)),
     ("call", ("call.announce",), ("programme_id", "title", "opens_on", "closes_on")),
     ("appropriation", ("appropriation.vote",), ("programme_id", "fiscal_year", "currency")),
 )

@@ -232,7 +232,10 @@ def test_the_lists_of_the_check_name_only_what_exists() -> None:
 @pytest.mark.parametrize("name", SHIPPED)
 def test_the_ends_of_the_machines_are_where_nothing_has_to_happen(name: str) -> None:
     machines = compile_programme(SHIPPED[name]).machines
-    assert {noun: machines[noun].terminal for noun in abstract.ENDS} == abstract.ENDS
+    # Ends that somebody may leave again, without having to.
+    reopened = {"project": {"declined"}, "task": {"submitted"}, "draw": {"drawn"}}
+    for noun, ends in abstract.ENDS.items():
+        assert machines[noun].terminal | reopened.get(noun, set()) == ends, noun
 
 
 def test_every_guard_of_the_steps_that_are_walked_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,6 +24,7 @@ from states.guards import GUARDS, objections
 from states.refusals import CATALOGUE, Refusal, Refused, refuse
 from states.roles import ROLES
 from tests.invariants.town import SHIPPED
+from tests.states import review_cases
 
 ROOT = Path(__file__).resolve().parents[2]
 ME, OTHER = UUID(int=1), UUID(int=2)
@@ -394,6 +395,7 @@ TABLE: dict[str, tuple[Case, list[tuple[Case, str]]]] = {
         [(case(here={"entered_by": ME}), "payee_same_person")],
     ),
 }
+TABLE |= review_cases.table(case, MILESTONES)
 # These ask the gates, which have cases of their own (test_gates).
 BY_THE_GATES = {"gates_open", "gates_shut"}
 HOLDS = [pytest.param(name, row[0], id=name) for name, row in TABLE.items()]
