@@ -71,8 +71,8 @@ class Affiliation(SQLModel, table=True):
 class Tie(SQLModel, table=True):
     """A tie of a person that bars from reviewing: to a person by name or account, to a unit, to a project.
 
-    A unit beside a name says which of several namesakes is meant. A collaboration counts until some years after
-    ``until_on``, and without it as going on; every other tie counts until it is ended.
+    A unit beside a name says which of several namesakes is meant. A collaboration counts until some years
+    after ``until_on``, and without it as going on; every other tie counts until it is ended.
     """
 
     __table_args__ = (

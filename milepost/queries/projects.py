@@ -9,7 +9,7 @@ from uuid import UUID
 from milepost.cases import load_cases
 from milepost.db import Session
 from milepost.programmes import load_published
-from milepost.queries.sight import MINE, ROLES_OF_P, VISIBLE, Row, Sight, masked, rows
+from milepost.queries.sight import MINE, ROLES_OF_P, VISIBLE, Row, Sight, masked, review_open, rows
 from states.gates import shut_gates
 from states.machines import Compiled
 from states.refusals import Refusal
@@ -92,6 +92,7 @@ class ProjectView:
         }
 
 
+_OPEN = review_open("%(id)s")
 _READS: dict[str, str] = {
     "milestone": """SELECT s.*, n.name AS evaluator FROM milestone s
       LEFT JOIN person n ON n.id = s.evaluator_id WHERE s.project_id = %(id)s ORDER BY s.number""",
@@ -106,11 +107,11 @@ _READS: dict[str, str] = {
     "payee": """SELECT s.*, a.name AS entered_name, b.name AS verified_name FROM payee s
       JOIN person a ON a.id = s.entered_by LEFT JOIN person b ON b.id = s.verified_by
       WHERE s.project_id = %(id)s ORDER BY s.version, s.id""",
-    "round": "SELECT s.* FROM round s WHERE s.project_id = %(id)s ORDER BY s.number",
-    "task": """SELECT s.*, n.name AS expert FROM task s JOIN person n ON n.id = s.expert_id
-      WHERE s.project_id = %(id)s ORDER BY n.name, s.id""",
+    "round": f"SELECT s.* FROM round s WHERE s.project_id = %(id)s AND {_OPEN} ORDER BY s.number",
+    "task": f"""SELECT s.*, n.name AS expert FROM task s JOIN person n ON n.id = s.expert_id
+      WHERE s.project_id = %(id)s AND {_OPEN} ORDER BY n.name, s.id""",
     "notice": "SELECT s.* FROM notice s WHERE s.project_id = %(id)s ORDER BY s.issued_on, s.id",
-    "objection": "SELECT s.* FROM objection s WHERE s.project_id = %(id)s ORDER BY s.id",
+    "objection": f"SELECT s.* FROM objection s WHERE s.project_id = %(id)s AND {_OPEN} ORDER BY s.id",
 }
 
 
@@ -118,13 +119,14 @@ def project_view(session: Session, actor_id: UUID, id: UUID) -> ProjectView | No
     """A project with its parts, or None where there is none or it is not for this person to see."""
     found = rows(
         session,
-        f"""WITH {MINE} SELECT p.*, {ROLES_OF_P} AS my_roles FROM project p WHERE p.id = %(id)s""",
-        {"actor": actor_id, "id": id},
+        f"""WITH {MINE} SELECT p.*, {ROLES_OF_P} AS my_roles, NOT {_OPEN} AS my_conflict
+        FROM project p WHERE p.id = %(id)s""",
+        {"actor": actor_id, "id": id, "today": session.clock.today()},
     )
     if not found:
         return None
     row = found[0]
-    sight = Sight(actor_id, frozenset(row.pop("my_roles")))
+    sight = Sight(actor_id, frozenset(row.pop("my_roles")), row.pop("my_conflict"))
     compiled = load_published(session.conn, row["programme_id"])
     if "project" not in sight.nouns or compiled is None:
         return None
@@ -141,9 +143,10 @@ def project_view(session: Session, actor_id: UUID, id: UUID) -> ProjectView | No
 
 def _read_parts(session: Session, view: ProjectView) -> None:
     sight, parts = view.sight, view.parts()
+    asked = {"id": view.row["id"], "actor": sight.actor_id, "today": session.clock.today()}
     for noun, sql in _READS.items():
         if noun in sight.nouns or noun == "milestone":
-            parts[noun].extend(r for r in rows(session, sql, {"id": view.row["id"]}) if sight.sees(noun, r))
+            parts[noun].extend(r for r in rows(session, sql, asked) if sight.sees(noun, r))
     for payee in view.payees:
         if not sight.account_numbers:
             payee["account_no"] = masked(payee["account_no"])
@@ -192,10 +195,13 @@ def blocked(session: Session, actor_id: UUID, payment_ids: list[UUID]) -> dict[U
 
 
 def task_view(session: Session, actor_id: UUID, id: UUID) -> Row | None:
-    """An expert's own task with what it needs of the project: never money, never other experts."""
+    """An expert's own task with what it needs of the project: never money, never other experts.
+
+    None where there is none, and from the very commit on with which a conflict of the expert's came about.
+    """
     found = rows(
         session,
-        """SELECT s.*, r.stage, r.number AS round_number, r.state AS round_state,
+        f"""SELECT s.*, r.stage, r.number AS round_number, r.state AS round_state,
           p.code, p.title, p.unit_name,
           p.leader_name, p.requested_minor, p.currency, p.plan, p.programme_id,
           (SELECT min(d.due_on) FROM deadline d WHERE d.subject_id = s.id AND d.closed_seq IS NULL) AS due_on
@@ -203,8 +209,9 @@ def task_view(session: Session, actor_id: UUID, id: UUID) -> Row | None:
         WHERE s.id = %(id)s AND s.expert_id = %(actor)s AND EXISTS (
           SELECT 1 FROM role_grant g WHERE g.person_id = %(actor)s AND g.role = 'expert'
             AND g.revoked_at IS NULL
-            AND (g.project_id = p.id OR starts_with(p.office_path, g.office_path)))""",
-        {"actor": actor_id, "id": id},
+            AND (g.project_id = p.id OR starts_with(p.office_path, g.office_path)))
+          AND {review_open()}""",
+        {"actor": actor_id, "id": id, "today": session.clock.today()},
     )
     return found[0] if found else None
 

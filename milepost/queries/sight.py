@@ -2,6 +2,10 @@
 
 An expert sees their own tasks and what those need, an evaluator their own milestones. An applicant's role for
 an office lets them apply there; it shows the projects they took part in, not those of others.
+
+A conflict of interest closes a review: its expert sees nothing of it, and whoever else has one sees of it
+what an applicant sees. Each statement that reads something of a review asks for conflicts itself, so that a
+read is before or after the commit that made one, and never in between.
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ from uuid import UUID
 from psycopg.rows import dict_row
 
 from milepost.db import Session
+from milepost.experts.conflicts import conflicted, conflicts_among
 from schema.nouns import NOUNS
 
 Row = dict[str, Any]
@@ -35,6 +40,10 @@ STAFF = frozenset({"programme_officer", "finance_officer", "supervisor", "counse
 FULL_ACCOUNTS = frozenset({"applicant", "finance_officer"})
 OBJECTORS = frozenset({"programme_officer", "supervisor"})
 FUNDS = frozenset({"finance_officer", "supervisor", "programme_officer"})
+
+# What of a project is its review: closed to those with a conflict of their own.
+REVIEW = frozenset({"round", "task", "objection", "review_request"})
+_ASKED_OF = REVIEW | {"project"}
 
 _SCOPE = "(g.project_id = p.id OR starts_with(p.office_path, g.office_path))"
 _HOLDS = f"""{_SCOPE} AND CASE
@@ -59,6 +68,11 @@ def holds_role(roles: Iterable[str]) -> str:
 VISIBLE = holds_role(role for role, nouns in SEES.items() if "project" in nouns)
 
 
+def review_open(project: str = "p.id") -> str:
+    """A condition on a project (its id in SQL): the actor has no conflict with it. For reads of reviews."""
+    return f"NOT {conflicted(project)}"
+
+
 def rows(session: Session, sql: str, params: dict[str, Any]) -> list[Row]:
     """Rows as dictionaries."""
     with session.conn.cursor(row_factory=dict_row) as cursor:
@@ -71,16 +85,20 @@ class Sight:
 
     actor_id: UUID
     roles: frozenset[str]
+    conflicted: bool = False
 
     @property
     def nouns(self) -> frozenset[str]:
         """The nouns that are shown whole; one's own tasks and milestones come on top."""
-        return frozenset().union(*(SEES.get(role, frozenset()) for role in self.roles))
+        shown = frozenset[str]().union(*(SEES.get(role, frozenset()) for role in self.roles))
+        return shown - REVIEW if self.conflicted else shown
 
     def sees(self, noun: str, row: Row) -> bool:
         """Whether one subject is shown."""
         if noun in self.nouns:
             return True
+        if self.conflicted and noun in REVIEW:
+            return False
         own = {"task": ("expert", "expert_id"), "milestone": ("evaluator", "evaluator_id")}.get(noun)
         return own is not None and own[0] in self.roles and row.get(own[1]) == self.actor_id
 
@@ -102,7 +120,7 @@ class Sight:
     @property
     def objectors(self) -> bool:
         """Whether it shows who objected."""
-        return bool(self.roles & OBJECTORS)
+        return bool(self.roles & OBJECTORS) and not self.conflicted
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,16 +157,23 @@ def find_subjects(session: Session, actor_id: UUID, noun: str, ids: Sequence[UUI
         return {}
     if not NOUNS[noun].of_project:
         return _office_wide(session, actor_id, noun, ids)
-    join = "JOIN project p ON p.id = s.id" if noun == "project" else "JOIN project p ON p.id = s.project_id"
+    project = "s.id" if noun == "project" else "s.project_id"
+    of_these = f'SELECT DISTINCT {project} FROM "{noun}" s WHERE s.id = ANY(%(ids)s)'
+    closed, asked = ("", "false")
+    if noun in _ASKED_OF:
+        closed = f", closed AS MATERIALIZED ({conflicts_among(of_these)})"
+        asked = "p.id IN (SELECT project_id FROM closed)"
     found = rows(
         session,
-        f"WITH {MINE} SELECT s.*, p.id AS of_project, p.programme_id AS of_programme, "
-        f'{ROLES_OF_P} AS my_roles FROM "{noun}" s {join} WHERE s.id = ANY(%(ids)s)',
-        {"actor": actor_id, "ids": list(ids)},
+        f"WITH {MINE}{closed} SELECT s.*, p.id AS of_project, p.programme_id AS of_programme, "
+        f"{asked} AS my_conflict, {ROLES_OF_P} AS my_roles "
+        f'FROM "{noun}" s JOIN project p ON p.id = {project} '
+        "WHERE s.id = ANY(%(ids)s)",
+        {"actor": actor_id, "ids": list(ids), "today": session.clock.today()},
     )
     subjects: dict[UUID, Subject] = {}
     for row in found:
-        sight = Sight(actor_id, frozenset(row.pop("my_roles")))
+        sight = Sight(actor_id, frozenset(row.pop("my_roles")), row.pop("my_conflict"))
         project_id, programme_id = row.pop("of_project"), row.pop("of_programme")
         if sight.sees(noun, row):
             subjects[row["id"]] = Subject(

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from milepost.db import Session
-from milepost.queries.sight import GRANTEES, Sight, rows
+from milepost.queries.sight import GRANTEES, REVIEW, Sight, review_open, rows
 from states.labels import every_step
 from states.roles import PERMISSIONS
 
@@ -55,16 +55,20 @@ def timeline(
     own = [] if "milestone" in sight.nouns else _own_milestones(session, sight, project_id)
     found = rows(
         session,
-        """SELECT e.seq, e.at, e.noun, e.subject_id, e.step, e.from_state, e.to_state, e.role, e.actor_id,
+        f"""SELECT e.seq, e.at, e.noun, e.subject_id, e.step, e.from_state, e.to_state, e.role, e.actor_id,
           e.body, n.name, e.hash FROM event e JOIN person n ON n.id = e.actor_id
         WHERE e.chain_id = %(id)s AND (%(before)s::bigint IS NULL OR e.seq < %(before)s)
           AND (e.noun = ANY(%(nouns)s) OR e.subject_id = ANY(%(own)s))
+          AND (e.noun <> ALL(%(review)s) OR (SELECT {review_open("%(id)s")}))
           AND (NOT %(grantee)s OR e.step = ANY(%(told)s) OR e.from_state <> e.to_state)
         ORDER BY e.seq DESC LIMIT %(limit)s""",
         {
             "id": project_id,
             "before": before,
             "nouns": sorted(sight.nouns),
+            "review": sorted(REVIEW),
+            "actor": sight.actor_id,
+            "today": session.clock.today(),
             "own": own,
             "grantee": not sight.names,
             "told": sorted(told_to_grantees()),

@@ -7,8 +7,9 @@ from typing import Any
 from uuid import UUID
 
 from milepost.db import Session
+from milepost.experts.conflicts import conflicts_among
 from milepost.queries.projects import Page
-from milepost.queries.sight import MINE, Row, holds_role, rows
+from milepost.queries.sight import MINE, REVIEW, Row, holds_role, rows
 from states.machines import BUILT_IN_DEADLINES, static_machines
 
 PAGE = 50
@@ -49,8 +50,11 @@ _SQL = f"""WITH {MINE}, item AS (
   UNION ALL
   SELECT 'payee', e.id, e.project_id, {_DUE.format("e.id")} FROM payee e JOIN project p ON p.id = e.project_id
    WHERE e.state = 'entered' AND e.entered_by <> %(actor)s AND {_FINANCE}
+), closed AS MATERIALIZED (
+  {conflicts_among("SELECT DISTINCT i.project_id FROM item i WHERE i.noun = ANY(%(review)s)")}
 ), one AS (
-  SELECT noun, subject_id, project_id, min(due_on) AS due_on FROM item GROUP BY 1, 2, 3
+  SELECT noun, subject_id, project_id, min(due_on) AS due_on FROM item
+   WHERE noun <> ALL(%(review)s) OR project_id NOT IN (SELECT project_id FROM closed) GROUP BY 1, 2, 3
 )
 SELECT i.noun, i.subject_id, i.project_id, i.due_on, p.code, p.title, p.unit_name, p.programme_id, p.currency,
   CASE i.noun WHEN 'project' THEN p.state
@@ -82,6 +86,8 @@ def work(session: Session, actor_id: UUID, *, after: str = "", limit: int = PAGE
         "actor": actor_id,
         "by_itself": _BY_ITSELF,
         "paying": _paying_states(),
+        "review": sorted(REVIEW),
+        "today": session.clock.today(),
         "after_day": day or None,
         "after_id": UUID(last) if last else None,
         "limit": limit + 1,

@@ -222,7 +222,8 @@ def read_project(visitor: Caller, id: UUID) -> dict[str, Any]:
 
 
 def _project(found: ProjectView) -> dict[str, Any]:
-    hidden = {"review_outcomes", "machine"} if not found.sight.names else {"machine"}
+    told = found.sight.names and not found.sight.conflicted
+    hidden = {"machine"} if told else {"review_outcomes", "machine"}
     payments = [
         {**row, "blocked": shape(found.blocked.get(row["id"], []))["refusals"]} for row in found.payments
     ]

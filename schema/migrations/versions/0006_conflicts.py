@@ -14,14 +14,14 @@ REPLACED = ("compared(words", "review_conflicts(projects")
 INDEXES = ("project_party_identity", "tie_other_person", "tie_project", "event_began_by")
 PARTIES = """
 INSERT INTO project_party (project_id, number, part, name_key, unit_key, person_id, identity_hash)
-SELECT x.project_id, row_number() OVER (PARTITION BY x.project_id), x.part, compared(x.name), compared(x.unit),
-       x.person_id, x.identity_hash FROM (
+SELECT x.project_id, row_number() OVER (PARTITION BY x.project_id), x.part, compared(x.name),
+       compared(x.unit), x.person_id, x.identity_hash FROM (
   SELECT p.id AS project_id, 'unit' AS part, NULL AS name, p.unit_name AS unit, NULL::uuid AS person_id,
          NULL AS identity_hash FROM project p
   UNION ALL SELECT p.id, 'leader', p.leader_name, p.unit_name, NULL, NULL FROM project p
   UNION ALL
-  SELECT d.project_id, CASE WHEN m->>'part' IN ('unit', 'leader') THEN m->>'part' ELSE 'member' END, m->>'name',
-         m->>'unit', (m->>'person_id')::uuid, m->>'identity_hash'
+  SELECT d.project_id, CASE WHEN m->>'part' IN ('unit', 'leader') THEN m->>'part' ELSE 'member' END,
+         m->>'name', m->>'unit', (m->>'person_id')::uuid, m->>'identity_hash'
     FROM dossier d CROSS JOIN jsonb_array_elements(d.team) m
   UNION ALL
   SELECT d.project_id, 'unsuitable', m->>'name', m->>'unit', (m->>'person_id')::uuid, NULL
@@ -40,7 +40,7 @@ def run(statement: str) -> None:
 
 
 def rekey() -> None:
-    """The names of all applications once more, by the comparison as it is now; nothing else is lost with them."""
+    """The names of all applications once more, by the comparison as it is now."""
     run("DELETE FROM project_party")
     run(PARTIES)
 
