@@ -17,6 +17,7 @@ from uuid import UUID
 import psycopg
 from psycopg import errors
 
+from milepost.alike import Alike
 from milepost.cases import ask_cases, needs_of, told_by
 from milepost.collector import collector_waits
 from milepost.db import Session
@@ -31,7 +32,7 @@ from milepost.decisions import (
     step_of,
 )
 from milepost.record import Head, record
-from milepost.writes import WriteSet
+from milepost.writes import WriteSet, execute, packed
 from schema.nouns import NOUNS
 from states.case import SYSTEM_ID, Case
 from states.machines import Compiled, static_machines
@@ -211,7 +212,7 @@ def _perform_one(session: Session, actor: Actor, order: Order) -> Receipt:
             session.conn.execute("ROLLBACK")
             return _earlier(order, before)
     assert head is not None
-    receipt = record(session, writes, head, [decision, *_consequences(session, decision, cache)])
+    receipt = record(writes, head, [decision, *_consequences(session, decision, cache)])
     writes.write(session.conn)
     session.conn.execute("COMMIT")
     return receipt
@@ -326,10 +327,8 @@ def _chains_of(session: Session, orders: Sequence[Order]) -> dict[UUID, UUID]:
             raise ValueError("a step needs a request_id: it makes a repetition harmless")
         by_noun.setdefault(noun, []).append(order.subject_id)
     for noun, ids in by_noun.items():
-        rows = session.conn.execute(
-            f'SELECT id, {NOUNS[noun].chain} FROM "{noun}" WHERE id = ANY(%s)',
-            (ids,),
-        )
+        sql = f'SELECT id, {NOUNS[noun].chain} FROM "{noun}" WHERE id = ANY(%s::uuid[])'
+        rows = execute(session.conn, sql, (packed("uuid", ids),))
         found.update(rows.fetchall())
     return found
 
@@ -393,20 +392,21 @@ class _Set:
     heads: dict[UUID, Head] = field(default_factory=dict)
     before: dict[str, Sequence[Any]] = field(default_factory=dict)
     cases: dict[UUID, Case] = field(default_factory=dict)
+    alike: Alike = field(default_factory=Alike)
 
 
 def _lock_set(session: Session, actor: Actor, chunk: list[_Entry]) -> _Set:
     conn, loaded = session.conn, _Set()
     chains = sorted({chain for _, _, chain in chunk if chain is not None})
-    rows = conn.execute(
-        "SELECT id, seq, head FROM chain WHERE id = ANY(%s) ORDER BY id FOR UPDATE", (chains,)
-    )
+    lock = "SELECT id, seq, head FROM chain WHERE id = ANY(%s::uuid[]) ORDER BY id FOR UPDATE"
+    rows = execute(conn, lock, (packed("uuid", chains),))
     loaded.heads = {row[0]: Head(*row) for row in rows.fetchall()}
     requests = [order.request_id for _, order, _ in chunk]
-    earlier = conn.execute(
+    earlier = execute(
+        conn,
         "SELECT chain_id, seq, step, subject_id, to_state, subject_seq, at, hash, fingerprint, request_id "
-        "FROM event WHERE actor_id = %s AND request_id = ANY(%s)",
-        (actor.id, requests),
+        "FROM event WHERE actor_id = %s AND request_id = ANY(%s::text[])",
+        (actor.id, packed("text", requests)),
     )
     loaded.before = {row[9]: row[:9] for row in earlier.fetchall()}
     return loaded
@@ -427,6 +427,11 @@ def _ask_for(session: Session, actor: Actor, loaded: _Set, entries: list[_Entry]
     return read
 
 
+# All that a set reads and writes is found by its key, and much of it lies in memory: told so, the database
+# does not read a whole table because a few hundred of its rows are wanted.
+_BEGIN_SET = "BEGIN; SET LOCAL random_page_cost = 1.1; SET LOCAL jit = off"
+
+
 def _set_based(session: Session, actor: Actor, chunk: list[_Entry]) -> list[tuple[int, Outcome]]:
     """Decide a set and write it slice by slice.
 
@@ -434,7 +439,7 @@ def _set_based(session: Session, actor: Actor, chunk: list[_Entry]) -> list[tupl
     while the next is decided.
     """
     conn = session.conn
-    conn.execute("BEGIN")
+    conn.execute(_BEGIN_SET, prepare=False)
     loaded = _lock_set(session, actor, chunk)
     _ask_for(session, actor, loaded, chunk[:SLICE])()
     outcomes: list[tuple[int, Outcome]] = []
@@ -467,11 +472,12 @@ def _one_of_set(
         case = loaded.cases.get(order.subject_id) if order.subject_id else None
         if case is None or chain is None:
             raise Refused([refuse("not_found")])
-        decision = decide(session.conn, case, order, session.programmes, fresh=actor.fresh)
+        alike = loaded.alike
+        decision = decide(session.conn, case, order, session.programmes, fresh=actor.fresh, alike=alike)
         every = [decision, *_consequences(session, decision, session.programmes)]
     except Refused as refused:
         return Outcome(order, refusals=tuple(refused.refusals))
-    return Outcome(order, record(session, writes, loaded.heads[chain], every))
+    return Outcome(order, record(writes, loaded.heads[chain], every, alike))
 
 
 def _earlier(order: Order, before: Sequence[Any]) -> Receipt:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
@@ -17,6 +17,7 @@ import psycopg
 from milepost.calendar import add_working_days
 from milepost.clock import Clock
 from milepost.programmes import load_published
+from milepost.writes import execute, packed
 from schema.nouns import NOUNS
 from schema.tables import metadata
 from states.case import SYSTEM_ID, Case
@@ -209,7 +210,7 @@ def build_case(
     noun: str,
     compiled: Compiled,
     actor_id: UUID,
-    clock: Clock,
+    now: datetime,
     today: date,
 ) -> Case:
     """Cut a row of the plan's query into the parts of a case."""
@@ -231,7 +232,7 @@ def build_case(
         programme=compiled.programme,
         actor_id=actor_id,
         roles=roles | {"system"} if actor_id == SYSTEM_ID else roles,
-        now=clock.now(),
+        now=now,
         today=today,
         facts=facts,
     )
@@ -266,23 +267,24 @@ def ask_cases(
 ) -> Callable[[], dict[UUID, Case]]:
     """Ask for cases; what comes back reads them. In a pipeline the database looks them up in between."""
     many = len(ids) > 1
-    plan = plan_for(noun, facts, "s.id = ANY(%(id)s)" if many else "s.id = %(id)s")
+    plan = plan_for(noun, facts, "s.id = ANY(%(id)s::uuid[])" if many else "s.id = %(id)s")
     today = clock.today()
     params: dict[str, Any] = {
-        "id": list(ids) if many else ids[0],
+        "id": packed("uuid", ids) if many else ids[0],
         "actor": actor_id,
         "year": today.year,
         "today": today,
     }
     params["told"] = None if told is None else list(told)
-    cursor = conn.execute(plan.sql, params)
+    cursor = execute(conn, plan.sql, params) if many else conn.execute(plan.sql, params)
 
     def read() -> dict[UUID, Case]:
         cases: dict[UUID, Case] = {}
         programme_column = _programme_position(plan)
+        now = clock.now()
         for row in cursor.fetchall():
             compiled = programme_of(conn, cache, row[programme_column])
-            case = build_case(row, plan, noun, compiled, actor_id, clock, today)
+            case = build_case(row, plan, noun, compiled, actor_id, now, today)
             cases[case.subject_id] = case
         return cases
 

@@ -15,6 +15,7 @@ import psycopg
 from pydantic import ValidationError
 from pydantic_core import to_jsonable_python
 
+from milepost.alike import Alike
 from milepost.cases import load_cases, notice_window, person_roles, programme_of
 from milepost.db import Session
 from milepost.programmes import load_published
@@ -82,11 +83,16 @@ class Decision:
     cause: Decision | None = None
 
 
-def fingerprint_of(order: Order) -> bytes:
+def fingerprint_of(order: Order, alike: Alike | None = None) -> bytes:
     """What makes a request the same request: step, subject and input."""
-    subject = str(order.subject_id) if order.subject_id else None
-    given = {"step": order.step, "subject": subject, "input": to_jsonable_python(dict(order.input))}
-    return hashlib.sha256(_sorted_json(given).encode()).digest()
+    asked = _asked(order.step, order.input) if alike is None else alike.once(_asked, order.step, order.input)
+    subject = f'"{order.subject_id}"' if order.subject_id else "null"
+    return hashlib.sha256(f'{asked}, "subject": {subject}}}'.encode()).digest()
+
+
+def _asked(step: str, given: Mapping[str, Any]) -> str:
+    """Input and step as sorted JSON without its end, where the subject follows: it sorts last."""
+    return _sorted_json({"step": step, "input": to_jsonable_python(dict(given))})[:-1]
 
 
 # Made once: ``json.dumps`` makes an encoder for every call that asks for more than the ordinary.
@@ -254,6 +260,7 @@ def decide(
     *,
     fresh: bool,
     cause: Decision | None = None,
+    alike: Alike | None = None,
 ) -> Decision:
     """Everything that objects is collected; with nothing objecting, the machine fires."""
     compiled = _compiled_of(conn, case, cache)
@@ -272,7 +279,8 @@ def decide(
     if wrong_state is not None:
         refusals.append(wrong_state)
     try:
-        case.input = parse_input(step, order.input)
+        given = order.input
+        case.input = parse_input(step, given) if alike is None else alike.once(parse_input, step, given)
     except Refused as refused:
         refusals.extend(refused.refusals)
         raise Refused(refusals) from None

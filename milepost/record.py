@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -9,13 +11,13 @@ from uuid import UUID, uuid5
 
 from pydantic_core import to_jsonable_python
 
-from config.programmes import Deadline
+from config.programmes import Deadline, Programme
+from milepost.alike import Alike
 from milepost.calendar import deadline as count_deadline
-from milepost.db import Session
 from milepost.decisions import Decision, Receipt, fingerprint_of
 from milepost.evidence.chain import canonical, event_hash, genesis
 from milepost.mail.identity import message_id, message_key
-from milepost.writes import WriteSet
+from milepost.writes import Json, WriteSet
 from states.case import NAMESPACE
 
 # Roles that mean the one person named in the subject's row, not all who hold the role.
@@ -40,16 +42,19 @@ class Head:
         writes.insert("chain", {"id": self.chain_id, "kind": "project", "seq": 0, "head": self.hash})
 
 
-def record(session: Session, writes: WriteSet, head: Head, decisions: list[Decision]) -> Receipt:
+def record(writes: WriteSet, head: Head, decisions: list[Decision], alike: Alike | None = None) -> Receipt:
     """Add the decisions of one order to its chain; the receipt is the first one's."""
-    receipts = [_record_one(session, writes, head, decision) for decision in decisions]
+    receipts = [_record_one(writes, head, decision, alike) for decision in decisions]
     return receipts[0]
 
 
-def _record_one(session: Session, writes: WriteSet, head: Head, decision: Decision) -> Receipt:
+def _record_one(writes: WriteSet, head: Head, decision: Decision, alike: Alike | None) -> Receipt:
     case, step, order = decision.case, decision.step, decision.order
     version, seq = case.version + 1, head.seq + 1
-    body = canonical(_body(head.chain_id, seq, version, decision))
+    if alike is None or decision.cause is not None or decision.postings:
+        body = canonical(_body(head.chain_id, seq, version, decision))
+    else:
+        body = _body_alike(head.chain_id, seq, version, decision, alike)
     hash = event_hash(head.hash, body)
     writes.insert(
         "event",
@@ -66,7 +71,7 @@ def _record_one(session: Session, writes: WriteSet, head: Head, decision: Decisi
             "role": case.role,
             "actor_id": case.actor_id,
             "request_id": order.request_id,
-            "fingerprint": fingerprint_of(order),
+            "fingerprint": fingerprint_of(order, alike),
             "at": case.now,
             "body": body,
             "prev_hash": head.hash,
@@ -86,26 +91,16 @@ def _record_one(session: Session, writes: WriteSet, head: Head, decision: Decisi
 
 def _body(chain_id: UUID, seq: int, version: int, decision: Decision) -> dict[str, Any]:
     """What the event says, for people and for proof. Format 1."""
-    case, step = decision.case, decision.step
-    given = to_jsonable_python(case.input) if case.input is not None else {}
+    case = decision.case
     return {
-        "format": 1,
+        **_common(*_kind(decision)),
         "chain": str(chain_id),
         "seq": seq,
-        "noun": case.noun,
         "subject": str(case.subject_id),
         "version": version,
-        "step": step.name,
-        "machine": decision.machine.id,
-        "from": case.state,
-        "to": decision.to_state,
-        "role": case.role,
-        "actor": str(case.actor_id),
         "request": decision.order.request_id,
         "cause": decision.cause.order.request_id if decision.cause else None,
         "at": case.now.isoformat(),
-        "programme": f"{case.programme.code}:{case.programme.version}",
-        "input": given,
         "transfers": [
             {
                 "id": str(p.id),
@@ -117,8 +112,85 @@ def _body(chain_id: UUID, seq: int, version: int, decision: Decision) -> dict[st
             }
             for p in decision.postings
         ],
+    }
+
+
+_Kind = tuple[Programme, str, str, str, str, str, str, UUID, Any]
+
+
+def _kind(decision: Decision) -> _Kind:
+    """All that ``_common`` depends on."""
+    case = decision.case
+    return (
+        case.programme,
+        decision.machine.id,
+        case.noun,
+        decision.step.name,
+        case.state,
+        decision.to_state,
+        case.role,
+        case.actor_id,
+        case.input,
+    )
+
+
+def _common(
+    programme: Programme,
+    machine: str,
+    noun: str,
+    step: str,
+    from_state: str,
+    to_state: str,
+    role: str,
+    actor_id: UUID,
+    input: Any,
+) -> dict[str, Any]:
+    """The part of an event's body that says nothing of its subject, its place or its moment."""
+    given = to_jsonable_python(input) if input is not None else {}
+    return {
+        "format": 1,
+        "noun": noun,
+        "step": step,
+        "machine": machine,
+        "from": from_state,
+        "to": to_state,
+        "role": role,
+        "actor": str(actor_id),
+        "programme": f"{programme.code}:{programme.version}",
+        "input": given,
         "documents": [{"sha256": digest} for digest in given.get("documents", ())],
     }
+
+
+# Of a step that no other caused and that moves no money; sorted, as a canonical body is.
+_OWN = {"at", "chain", "request", "seq", "subject", "version"}
+_ALONE: Mapping[str, Any] = {"cause": None, "transfers": []}
+_text = json.JSONEncoder(ensure_ascii=False).encode
+
+
+def _form(*kind: Any) -> str:
+    """The canonical body of the events of one kind, with a place for each value of ``_OWN`` in order."""
+    body = {**_common(*kind), **_ALONE}
+    written = {key: canonical({key: body[key]})[1:-1].decode().replace("%", "%%") for key in body}
+    places = {key: f'"{key}":%s' for key in _OWN}
+    return "{" + ",".join(text for _, text in sorted({**written, **places}.items())) + "}"
+
+
+def _body_alike(chain_id: UUID, seq: int, version: int, decision: Decision, alike: Alike) -> bytes:
+    """``canonical(_body(…))``, of which what the events of a set share is written once."""
+    case = decision.case
+    own = (
+        f'"{case.now.isoformat()}"',
+        f'"{chain_id}"',
+        _text(decision.order.request_id),
+        seq,
+        f'"{case.subject_id}"',
+        version,
+    )
+    try:
+        return (alike.once(_form, *_kind(decision)) % own).encode()
+    except UnicodeEncodeError:
+        return canonical(_body(chain_id, seq, version, decision))
 
 
 def _rows(writes: WriteSet, decision: Decision, version: int) -> None:
@@ -209,12 +281,16 @@ def _due(rule: Deadline, decision: Decision) -> tuple[date, bool] | None:
 def _messages(writes: WriteSet, head: Head, decision: Decision) -> None:
     case = decision.case
     sent = set[str]()
+    source = f"event:{head.chain_id}:{head.seq}"
+    # Names of nouns and steps are words of the program: nothing in them has to be written otherwise in JSON.
+    context = Json(
+        f'{{"noun": "{case.noun}", "subject": "{case.subject_id}", "step": "{decision.step.name}"}}'
+    )
     for notify in decision.step.notify:
         for recipient in _recipients(decision, notify.to):
             if recipient in sent:
                 continue
             sent.add(recipient)
-            source = f"event:{head.chain_id}:{head.seq}"
             id = message_key(source, recipient)
             writes.insert(
                 "message",
@@ -223,13 +299,9 @@ def _messages(writes: WriteSet, head: Head, decision: Decision) -> None:
                     "source": source,
                     "chain_id": head.chain_id,
                     "event_seq": head.seq,
-                    "recipient_id": UUID(recipient),
+                    "recipient_id": recipient,
                     "template": notify.template,
-                    "context": {
-                        "noun": case.noun,
-                        "subject": str(case.subject_id),
-                        "step": decision.step.name,
-                    },
+                    "context": context,
                     "state": "queued",
                     "message_id": message_id(id),
                     "created_at": case.now,

@@ -5,15 +5,19 @@ Tried on two copies of one database: on one the orders are taken one by one, on 
 
 from __future__ import annotations
 
+import json
+import random
 from collections.abc import Iterator
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID, uuid4, uuid5
 
 import psycopg
 import pytest
 
-from milepost.actions import Order, Outcome, perform, perform_many
+from milepost.actions import Actor, Order, Outcome, perform, perform_many
 from milepost.embedded import EmbeddedPostgres
+from milepost.evidence.chain import canonical
+from states.case import NAMESPACE
 from states.refusals import Refused
 from tests.invariants.checks import faults
 from tests.invariants.conftest import Found
@@ -234,3 +238,53 @@ def test_subjects_of_several_programmes_go_in_one_set(twins: tuple[Town, Town]) 
         perform_many(many.session, many.people["officer"], orders)
     )
     assert contents(one) == contents(many)
+
+
+def newcomer(town: Town, seed: int) -> None:
+    """Somebody with another role for each project, or none; evaluators and suspensions differ as well."""
+    dice = random.Random(seed)
+    id = uuid5(NAMESPACE, "test:newcomer")
+    town.people["newcomer"] = Actor(id, fresh=True)
+    conn = town.session.conn
+    conn.execute(
+        "INSERT INTO person (id, login, name, email, locale, active) "
+        "VALUES (%s, 'newcomer', 'newcomer', 'n@example.org', 'zh', true)",
+        (id,),
+    )
+    milestones = town.all("SELECT id, project_id, state FROM milestone ORDER BY id")
+    for milestone, _, state in milestones:
+        if state in ("planned", "returned") and dice.random() < 0.8:
+            town.take("unit", "milestone.report", milestone, report="done")
+        if state != "accepted" and dice.random() < 0.3:
+            town.take("officer", "milestone.assign", milestone, evaluator_id=str(town.people["judge"].id))
+    for n, project in enumerate(sorted({project for _, project, _ in milestones})):
+        role = ("programme_officer", "evaluator", "applicant", None)[(n + seed) % 4]
+        if role is not None:
+            conn.execute(
+                "INSERT INTO role_grant (id, person_id, role, project_id, granted_at) "
+                "VALUES (%s, %s, %s, %s, %s)",
+                (uuid5(id, str(project)), id, role, project, town.clock.now()),
+            )
+        if dice.random() < 0.2:
+            town.take("officer", "project.suspend", project, reason="x")
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_subjects_that_share_their_words_get_their_own_answers(twins: tuple[Town, Town], seed: int) -> None:
+    """What a set works out once is kept by all it depends on: no role or fact of one reaches another."""
+    for town in twins:
+        newcomer(town, seed)
+    one, many = twins
+    opinion, reason = {"opinion": "100% “good”\n"}, {"reason": "x"}
+    ids = [row[0] for row in one.all("SELECT id FROM milestone ORDER BY id")]
+    orders = [Order("milestone.accept", id, opinion, f"a%s:{id}") for id in ids]
+    orders += [Order("milestone.waive", id, reason, f'w"ä\\:{id}') for id in ids]
+    random.Random(seed).shuffle(orders)
+    outcomes = perform_many(many.session, many.people["newcomer"], orders)
+    assert one_by_one(one, "newcomer", orders) == told(outcomes)
+    assert contents(one) == contents(many)
+    found = many.all("SELECT role, body FROM event WHERE actor_id = %s", many.people["newcomer"].id)
+    assert {role for role, _ in found} == {"programme_officer", "evaluator"}
+    assert {word for words in told(outcomes) for word in words} >= {"not_found", "not_permitted"}
+    for _, body in found:
+        assert canonical(json.loads(body)) == bytes(body)
