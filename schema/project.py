@@ -67,6 +67,7 @@ class Milestone(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("project_id", "number", name="milestone_number_once"),
         CheckConstraint("amount_minor IS NULL OR amount_minor > 0", name="milestone_amount_positive"),
+        Index("milestone_of_evaluator", "evaluator_id", postgresql_where=text("evaluator_id IS NOT NULL")),
     )
 
     id: UUID = key()
@@ -75,7 +76,7 @@ class Milestone(SQLModel, table=True):
     title: str = words()
     amount_minor: int | None = minor(null=True)
     due_on: date | None = None
-    state: str = words(index=True)
+    state: str = words()
     version: int
     evaluator_id: UUID | None = link("person.id", null=True)
     reported_on: date | None = None

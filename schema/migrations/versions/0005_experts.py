@@ -6,7 +6,7 @@ from alembic import op
 from sqlalchemy import text
 
 revision = "0005"
-down_revision = "0003"
+down_revision = "0004"
 
 HERE = Path(__file__)
 TABLES = HERE.with_name("0005_experts_tables.sql")
