@@ -14,7 +14,7 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
-from bench import beside_viewflow, many, memory, payment_stage, reads, single
+from bench import beside_viewflow, calibration, many, memory, payment_stage, reads, single
 from bench.lines import Line
 from bench.server import SETTINGS, own_server
 from bench.sizes import FULL, QUICK, Sizes
@@ -35,6 +35,7 @@ LINES: dict[str, Measure] = {
     "viewflow": beside_viewflow.measure,
     "reads": reads.measure,
     "memory": memory.measure,
+    "calibration": calibration.measure,
 }
 
 
