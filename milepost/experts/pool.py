@@ -32,6 +32,7 @@ from milepost.experts.profile import (
 from milepost.experts.records import (
     Unit,
     affiliate,
+    affiliate_all,
     ban,
     declare_tie,
     end_affiliation,
@@ -143,8 +144,8 @@ def check_name(login: str, there: str, given: str) -> None:
     if name_key(there) != name_key(given):
         raise ExpertError(
             "login_of_another",
-            f"登录名“{login}”属于“{there}”，不是“{given[:40]}”。请核对登录名，或为此人另取一个。",
-            f"The login {login!r} is that of {there!r}, not of {given[:40]!r}. "
+            f"登录名“{login}”属于另一姓名的人，不是“{given[:40]}”。请核对登录名，或为此人另取一个。",
+            f"The login {login!r} is that of somebody with another name than {given[:40]!r}. "
             "Check the login, or choose another for this person.",
         )
 
@@ -329,6 +330,7 @@ __all__ = [
     "NewExpert",
     "Unit",
     "affiliate",
+    "affiliate_all",
     "ban",
     "check_name",
     "declare_tie",

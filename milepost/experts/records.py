@@ -6,7 +6,7 @@ Affiliations, ties and bans are ended, never deleted: it can be shown what was k
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 from dateutil.relativedelta import relativedelta
 
 from milepost.db import Session
-from milepost.experts.permits import ExpertError, locked, note, unknown_expert
+from milepost.experts.permits import ExpertError, locked, note, require, unknown_expert
 from milepost.experts.profile import line_in, text_in, tie_in
 
 BAN_YEARS_MAX = 20
@@ -57,6 +57,28 @@ def affiliate(session: Session, person_id: UUID, unit: Unit, *, by: UUID) -> UUI
         return enter_units(session, entry.person_id, [unit], by=by)[0][0]
 
 
+def affiliate_all(session: Session, person_id: UUID, units: Sequence[Unit], *, by: UUID) -> bool:
+    """Enter several at once; says whether that changed anything. Those not named stay as they are."""
+    with session.conn.transaction():
+        entry = locked(session, person_id, by, "read")
+        if all(_standing(session, person_id, unit) == "there" for unit in units):
+            return False
+        require(session, by, "affiliations", person_id=person_id, region=entry.region)
+        return any(done != "there" for _, done in enter_units(session, person_id, units, by=by))
+
+
+def _standing(session: Session, person_id: UUID, unit: Unit) -> str:
+    """What entering a unit would come to: it is there, it ends what stands, or it is new."""
+    row = _found(session, person_id, unit)
+    return "new" if row is None else "there" if unit.to_on in (None, row[2]) else "ended"
+
+
+def _found(session: Session, person_id: UUID, unit: Unit) -> Any:
+    return session.conn.execute(
+        _STANDING, {"person": person_id, "name": unit.name, "from": unit.from_on, "to": unit.to_on}
+    ).fetchone()
+
+
 def enter_units(
     session: Session, person_id: UUID, units: Iterable[Unit], *, by: UUID
 ) -> list[tuple[UUID, str]]:
@@ -68,9 +90,7 @@ def enter_units(
     for unit in units:
         name = line_in(unit.name, "单位名称", "unit's name", needed=True)
         _in_order(unit.from_on, unit.to_on)
-        row = session.conn.execute(
-            _STANDING, {"person": person_id, "name": name, "from": unit.from_on, "to": unit.to_on}
-        ).fetchone()
+        row = _found(session, person_id, unit)
         if row is not None and unit.to_on in (None, row[2]):
             done.append((row[0], "there"))
         elif row is not None:
@@ -320,6 +340,7 @@ def lift_ban(session: Session, ban_id: UUID, *, reason: str, by: UUID) -> None:
 __all__ = [
     "Unit",
     "affiliate",
+    "affiliate_all",
     "ban",
     "declare_tie",
     "end_affiliation",

@@ -208,6 +208,27 @@ def expert(session: Session, actor_id: UUID, person_id: UUID) -> Row | None:
     return row
 
 
+def export_rows(session: Session, actor_id: UUID) -> list[Row]:
+    """Every entry that the reader sees, with what a spreadsheet of it holds: one question."""
+    return rows(
+        session,
+        f"""SELECT n.login, n.name, n.email, x.kinds, x.region, x.yearly_load, x.title, x.languages,
+          x.profile, CASE WHEN {_held("phone_readers")} THEN x.phone ELSE '' END AS phone,
+          ARRAY(SELECT f.code FROM expert_field f WHERE f.person_id = n.id ORDER BY f.code) AS fields,
+          coalesce((SELECT jsonb_agg(jsonb_build_object('unit_name', a.unit_name, 'from_on', a.from_on,
+            'to_on', a.to_on) ORDER BY a.to_on DESC NULLS FIRST, a.from_on DESC NULLS LAST, a.unit_name)
+            FROM affiliation a WHERE a.person_id = n.id), '[]') AS units,
+          CASE WHEN NOT (x.active AND n.active) THEN 'retired' WHEN {_BANNED_SEEN} THEN 'banned'
+            WHEN {_ABSENT_SEEN} THEN 'absent' ELSE 'available' END AS standing
+        FROM expert x JOIN person n ON n.id = x.person_id WHERE {_SEEN} ORDER BY n.login""",
+        {
+            **_reader(actor_id),
+            "day": session.clock.today(),
+            "phone_readers": sorted(PERMITS["read_phone"] - {SELF}),
+        },
+    )
+
+
 def acts_over(session: Session, actor_id: UUID, person_id: UUID | None, region: str) -> frozenset[str]:
     """The acts that the table gives somebody over an entry of a region."""
     if actor_id == SYSTEM_ID:
@@ -299,6 +320,7 @@ __all__ = [
     "eligible",
     "expert",
     "expert_list",
+    "export_rows",
     "is_expert",
     "load_used",
     "regions_for",
