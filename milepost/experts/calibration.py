@@ -225,7 +225,7 @@ def _remarks(layout: Layout, found: Fit) -> Iterator[Remark]:
             {"raters": few, "reviews": SPREAD_REVIEWS},
             Text(
                 zh=f"{few} 位专家评审不足 {SPREAD_REVIEWS} 份，其打分幅度不作校准。",
-                en=f"{few} raters have fewer than {SPREAD_REVIEWS} reviews; how far they spread their scores "
+                en=f"Raters with fewer than {SPREAD_REVIEWS} reviews: {few}. How far they spread their scores "
                 "is not corrected.",
             ),
         )
@@ -236,7 +236,7 @@ def _remarks(layout: Layout, found: Fit) -> Iterator[Remark]:
             {"applications": single},
             Text(
                 zh=f"{single} 份申报书只有一份评审，其误差按全轮情况推定。",
-                en=f"{single} applications have one review only; their error is taken from the round's.",
+                en=f"Applications with one review only: {single}. Their error is taken from the round's.",
             ),
         )
 

@@ -146,7 +146,8 @@ class Proposal:
         """The proposal in words; ``amount`` shows minor units in the reader's way."""
         zh = [f"按排名依次安排，拟立项 {self.line} 项，共 {amount(self.spent_minor)}，"]
         zh.append(f"预算余 {amount(self.left_minor)}。")
-        en = [f"In rank order {self.line} applications fit, {amount(self.spent_minor)} in all; "]
+        fit = "1 application fits" if self.line == 1 else f"{self.line} applications fit"
+        en = [f"In rank order {fit}, {amount(self.spent_minor)} in all; "]
         en.append(f"{amount(self.left_minor)} of the budget is left.")
         if self.first_out:
             zh.append(f"第一个超出预算的是 {self.first_out}（{amount(self.first_out_minor)}），到此为止。")

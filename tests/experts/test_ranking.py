@@ -207,7 +207,7 @@ def test_a_proposal_says_what_it_did_and_what_it_left_to_people() -> None:
         "若跳过它，还可安排 C，共 20 万元；是否跳过由人决定，此处未跳过。"
     )
     assert said.en == (
-        "In rank order 1 applications fit, 50 万元 in all; 50 万元 of the budget is left. The first that "
+        "In rank order 1 application fits, 50 万元 in all; 50 万元 of the budget is left. The first that "
         "does not fit is B (60 万元). There the list ends. If it were skipped, C would fit as well, 20 万元 "
         "in all. That is for people to decide; it is not done."
     )
