@@ -225,8 +225,8 @@ def _remarks(layout: Layout, found: Fit) -> Iterator[Remark]:
             {"raters": few, "reviews": SPREAD_REVIEWS},
             Text(
                 zh=f"{few} 位专家评审不足 {SPREAD_REVIEWS} 份，其打分幅度不作校准。",
-                en=f"Raters with fewer than {SPREAD_REVIEWS} reviews: {few}. How far they spread their scores "
-                "is not corrected.",
+                en=f"Raters with fewer than {SPREAD_REVIEWS} reviews: {few}. How far they spread their "
+                "scores is not corrected.",
             ),
         )
     single = int((layout.per_application == 1).sum())
