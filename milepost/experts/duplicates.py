@@ -30,7 +30,12 @@ REASONS: Mapping[str, tuple[str, Text]] = {
     ),
 }
 """Why two entries may be one, with how sure that makes it, the surest first."""
-_DEGREES = (CERTAIN, LIKELY, POSSIBLE)
+DEGREES: Mapping[str, Text] = {
+    CERTAIN: Text(zh="确定", en="Certain"),
+    LIKELY: Text(zh="很可能", en="Likely"),
+    POSSIBLE: Text(zh="可能", en="Possible"),
+}
+_DEGREES = tuple(DEGREES)
 _GROUP_MAX = 200  # A name that more people bear says nothing, and their pairs would fill the list.
 
 
@@ -167,6 +172,7 @@ def _shortened(name: str) -> set[str]:
 
 __all__ = [
     "CERTAIN",
+    "DEGREES",
     "LIKELY",
     "POSSIBLE",
     "REASONS",

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from milepost.clock import OFFICE_ZONE
 from milepost.db import Session
+from milepost.experts.duplicates import Pair, find_duplicates
 from milepost.experts.permits import PERMITS, READERS, SELF, parts_of
 from milepost.queries.projects import Page
 from milepost.queries.sight import Row, rows
@@ -295,6 +296,16 @@ def _over_time(session: Session, person_id: UUID, sees: frozenset[str], day: dat
     return known
 
 
+def duplicates_for(session: Session, actor_id: UUID) -> list[Pair]:
+    """Pairs of entries that may be one person, where the reader sees both."""
+    regions = tuple(regions_for(session, actor_id, "read"))
+    return [
+        pair
+        for pair in find_duplicates(session)
+        if pair.first.region.startswith(regions) and pair.second.region.startswith(regions)
+    ]
+
+
 def is_expert(session: Session, person_id: UUID) -> bool:
     """Whether somebody has an entry in the pool."""
     found = session.conn.execute("SELECT 1 FROM expert WHERE person_id = %s", (person_id,)).fetchone()
@@ -317,6 +328,7 @@ __all__ = [
     "STANDINGS",
     "Eligible",
     "acts_over",
+    "duplicates_for",
     "eligible",
     "expert",
     "expert_list",
