@@ -116,9 +116,12 @@ _GAVE_WAY = (
     errors.CheckViolation,
 )
 
+_ONE_BY_ONE = (errors.UniqueViolation, errors.CheckViolation, errors.LockNotAvailable, psycopg.DataError)
+CONFLICT_AROSE = "MP006"  # a task for an expert who has a conflict of interest by now
+
 
 def _retried(session: Session, attempt: Callable[[], Receipt]) -> Receipt:
-    """Run a transaction again when the database gave way to another one; never when it refused."""
+    """Run a transaction again when the database gave way to another one, or knew of it before the guards."""
     for left in range(RETRIES, 0, -1):
         try:
             return attempt()
@@ -137,6 +140,11 @@ def _retried(session: Session, attempt: Callable[[], Receipt]) -> Receipt:
             _rollback(session)
             problem = error.diag.message_primary or str(error)
             raise Refused([refuse("input_invalid", problems=problem)]) from None
+        except psycopg.DatabaseError as error:
+            _rollback(session)
+            # It came about after the guards had looked: asked once more, they see it and say it better.
+            if error.sqlstate != CONFLICT_AROSE or left == 1:
+                raise
         except BaseException:
             _rollback(session)
             raise
@@ -251,18 +259,8 @@ def _load_one(
     return cases[order.subject_id]
 
 
-PROJECT_FACTS = frozenset(
-    {
-        "milestones",
-        "payments",
-        "tranches",
-        "holds",
-        "integrity_holds",
-        "deadline_due",
-        "call_state",
-        "audience",
-    }
-)
+_OF_PROJECT = ("milestones", "payments", "tranches", "holds", "integrity_holds", "deadline_due", "call_state")
+PROJECT_FACTS = frozenset({*_OF_PROJECT, "dossier", "requests", "audience"})
 
 
 @lru_cache(maxsize=512)
@@ -369,8 +367,10 @@ def _perform_chunk(session: Session, actor: Actor, chunk: list[_Entry]) -> list[
             return _set_based(session, actor, chunk)
         except (errors.DeadlockDetected, errors.SerializationFailure):
             _rollback(session)
-        except (errors.UniqueViolation, errors.CheckViolation, errors.LockNotAvailable, psycopg.DataError):
+        except psycopg.DatabaseError as error:
             _rollback(session)
+            if error.sqlstate != CONFLICT_AROSE and not isinstance(error, _ONE_BY_ONE):
+                raise
             break
         except BaseException:
             _rollback(session)

@@ -18,6 +18,7 @@ from pydantic_core import to_jsonable_python
 from milepost.alike import Alike
 from milepost.cases import load_cases, notice_window, person_roles, programme_of
 from milepost.db import Session
+from milepost.experts import basis
 from milepost.programmes import load_published
 from states.case import Case, Change, chain_of_programme
 from states.guards import GUARDS, objections
@@ -38,6 +39,8 @@ PARENT: dict[str, str | None] = {
     "notice": "project",
     "task": "round",
     "objection": "notice",
+    "review_request": "project",
+    "draw": None,
 }
 
 
@@ -154,7 +157,8 @@ def _parent_case(
     if order.subject_id is None:
         raise Refused([refuse("not_found")])
     of_round = frozenset({"round_tasks", "round_state", "audience"})
-    facts = frozenset({"rounds", "audience"}) if over == "project" else of_round
+    of_project = frozenset({"rounds", "audience", "requests", "declined_on"})
+    facts = of_project if over == "project" else of_round
     cases = load_cases(session.conn, session.clock, over, [order.subject_id], actor_id, facts, cache)
     if order.subject_id not in cases:
         raise Refused([refuse("not_found")])
@@ -214,7 +218,19 @@ def state_objection(case: Case, step: Step) -> Refusal | None:
 
 
 # Facts that cannot be read before the input is.
-LATE = frozenset({"assignee_roles", "call", "documents_missing", "notice_window"})
+LATE = frozenset(
+    {
+        "assignee_roles",
+        "call",
+        "documents_missing",
+        "draw_basis",
+        "invitee",
+        "notice_window",
+        "round_draw",
+        "seat",
+        "value",
+    }
+)
 
 
 @lru_cache(maxsize=1024)
@@ -247,6 +263,16 @@ def _late_facts(conn: psycopg.Connection[Any], case: Case, step: Step) -> None:
     if "call" in needs and case.input.call_id is not None:
         row = conn.execute("SELECT chain_id, state FROM call WHERE id = %s", (case.input.call_id,)).fetchone()
         facts["call"] = {"chain_id": row[0], "state": row[1]} if row else None
+    if "invitee" in needs:
+        facts["invitee"] = basis.invitee(conn, case)
+    if "round_draw" in needs:
+        facts["round_draw"] = basis.drawn_for(conn, facts["parent_id"])
+    if "draw_basis" in needs:
+        facts["draw_basis"] = basis.draw_basis(conn, case)
+    if "value" in needs:
+        facts["value"] = basis.value_of(case)
+    if "seat" in needs:
+        facts["seat"] = basis.seat(conn, case)
     if "documents_missing" in needs:
         facts["documents_missing"] = _not_handed_in(conn, case.input.documents)
     case.facts = facts

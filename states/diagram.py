@@ -21,7 +21,7 @@ from states.step import SAME, NounMachine
 WORKFLOWS = Path(__file__).resolve().parent.parent / "docs" / "workflows.md"
 MANY = 4  # From so many states on, a step is drawn once for all of them.
 # Never on the straight line, though a short cut may lead through it.
-ASIDE = frozenset({"suspended"})
+ASIDE = frozenset({"suspended", "declined"})
 # Where the straight line through a machine ends; everything else stands beside it.
 GOAL = {
     "project": "archived",

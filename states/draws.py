@@ -22,6 +22,7 @@ from states.commitment import (
     Redraw,
     canonical,
     commitment,
+    committed_from,
     document,
 )
 from states.drawing import Drawn, Replacement, draw, replace
@@ -109,31 +110,7 @@ def _source(given: AnnounceDraw, beacon: dict[str, Any]) -> DrandSource | Figure
 
 def committed_of(stored: bytes) -> Committed:
     """What a draw committed to, from the very bytes that were hashed."""
-    said = json.loads(stored)
-    rules, source, before = said["composition"], said["source"], said["previous"]
-    return Committed(
-        draw=said["draw"],
-        programme=said["programme"]["code"],
-        programme_version=said["programme"]["version"],
-        committed_at=said["committed_at"],
-        composition=Composition(
-            size=rules["size"],
-            odd=rules["odd"],
-            minimums=rules["minimums"],
-            off_site_share=Fraction(*rules["off_site_share"]),
-            one_per_institution=rules["one_per_institution"],
-            field_digits=rules["field_digits"],
-            field_exempt=tuple(rules["field_exempt"]),
-        ),
-        pool=tuple(_candidate(row) for row in said["pool"]),
-        projects=tuple(_project(row) for row in said["projects"]),
-        source=DrandSource(source["chain_hash"], source["public_key"], source["round"])
-        if source["kind"] == "drand"
-        else FigureSource(source["zh"], source["en"], source["published_on"]),
-        supervision=said["supervision"],
-        attempt=said["attempt"],
-        previous=Redraw(before["commitment"], before["reason"]) if before else None,
-    )
+    return committed_from(json.loads(stored))
 
 
 def entries_of(rows: list[dict[str, Any]]) -> list[Replacement]:

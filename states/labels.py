@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
 
-from config.programmes import Programme, RuleSet, Text, Tranche
+from config.programmes import Criterion, Programme, Review, RuleSet, Text, Tranche
 from states.machines import STATIC
 from states.project import project_steps
 from states.refusals import Refusal
@@ -227,6 +227,7 @@ def every_step() -> Mapping[str, Step]:
         currency="CNY",
         rule_set=RuleSet(title=name),
         stages=tuple(STAGES),
+        review=Review(rubric=(Criterion(code="all", text=name, max=1),)),
         tranches=(Tranche(code="all", title=name, waits_for="agreement", gates=()),),
     )
     rows = [*project_steps(everything), *(step for steps in STATIC.values() for step in steps)]

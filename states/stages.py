@@ -13,33 +13,21 @@ from typing import Any
 from config.programmes import Programme, Text
 from schema.inputs import (
     AcceptanceOutcome,
-    AmendTeam,
     Apply,
     Approve,
     Checklist,
-    Describe,
     Note,
     Reason,
     Revise,
 )
 from schema.money import Money
 from states.case import Case, Change, Follow, account_id
+from states.dossiers import described
 from states.step import SAME, Notify, Step, words
 from states.tranches import planned_milestones, planned_tranches
 
 GRANTEE = ("applicant", "principal_investigator")
 OFFICER = ("programme_officer",)
-BEFORE_AGREEMENT = (
-    "completeness_check",
-    "eligibility_check",
-    "remote_review",
-    "panel_review",
-    "public_defence",
-    "site_visit",
-    "interagency_consultation",
-    "public_notice",
-    "approval",
-)
 Build = Callable[[str, Programme], tuple[Step, ...]]
 
 
@@ -77,55 +65,6 @@ def _revise(case: Case) -> Change:
     return Change(set={**given.model_dump(exclude={"plan"}), "plan": _plan_rows(given.plan)})
 
 
-def _describe(case: Case) -> Change:
-    given: Describe = case.input
-    row = {
-        "project_id": case.subject_id,
-        "summary": given.summary,
-        "region": case.here["office_path"],
-        "fields": list(given.fields),
-        "team": [member.model_dump(mode="json") for member in given.team],
-        "unsuitable": [expert.model_dump(mode="json") for expert in given.unsuitable],
-    }
-    if case.facts["dossier"]:
-        return Change(update=[("dossier", case.subject_id, row)])
-    return Change(insert=[("dossier", {"id": case.subject_id, **row})])
-
-
-def _amend_team(case: Case) -> Change:
-    team = [member.model_dump(mode="json") for member in case.input.team]
-    return Change(update=[("dossier", case.subject_id, {"team": team})])
-
-
-def _described(programme: Programme, here: tuple[str, ...]) -> tuple[Step, ...]:
-    """Where experts review, the application says what they need to be found, and kept away, by."""
-    if programme.review is None:
-        return ()
-    under_review = tuple(s for s in programme.stages if s in BEFORE_AGREEMENT)
-    return (
-        Step(
-            "project.describe",
-            here,
-            SAME,
-            words("填写摘要、学科与项目组", "Describe the application"),
-            input=Describe,
-            guards=("unsuitable_few",),
-            needs=("dossier",),
-            effect=_describe,
-        ),
-        Step(
-            "project.amend_team",
-            under_review,
-            SAME,
-            words("变更项目组", "Amend the team"),
-            input=AmendTeam,
-            guards=("application_described",),
-            effect=_amend_team,
-            notify=(Notify("team_amended", GRANTEE),),
-        ),
-    )
-
-
 def _pledge(signer: str) -> Callable[[Case], Change]:
     def sign(case: Case) -> Change:
         row = {
@@ -161,7 +100,7 @@ def _application(following: str, programme: Programme) -> tuple[Step, ...]:
             effect=_revise,
             guards=("plan_adds_up",),
         ),
-        *_described(programme, here),
+        *described(programme, here),
         Step(
             "project.sign_unit_pledge",
             here,

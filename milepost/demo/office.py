@@ -11,6 +11,7 @@ from uuid import UUID
 from milepost.actions import SYSTEM, Actor, Receipt, perform
 from milepost.clock import SimulatedClock
 from milepost.db import Database
+from milepost.demo.panels import draw_panels, enrol_experts, invite_drawn
 from milepost.programmes import Published
 from schema.money import Money
 from states.tranches import milestone_part
@@ -125,7 +126,18 @@ class Office:
             "currency": self.currency,
             "plan": plan,
         }
-        return self.take("applicant", "project.apply", None, **{**row, **given}).subject_id
+        project_id = self.take("applicant", "project.apply", None, **{**row, **given}).subject_id
+        if self.draws:
+            enrol_experts(self, region=self.path)
+            self.take(
+                "applicant", "project.describe", project_id, summary="示例摘要", fields=["510"], team=[]
+            )
+        return project_id
+
+    @property
+    def draws(self) -> bool:
+        """Whether the programme draws its panels."""
+        return self.programme.review is not None and self.programme.review.panel.by == "draw"
 
     def state(self, project_id: UUID) -> str:
         """The stage a project stands in."""
@@ -161,6 +173,9 @@ class Office:
         review = self.programme.review
         count = experts or (review.quorum if review else 3)
         round_id = self.take("programme_officer", "round.open", project_id).subject_id
+        if self.draws:
+            draw_panels(self, [round_id])
+            return round_id, invite_drawn(self, round_id)
         tasks = [
             self.take("programme_officer", "task.invite", round_id, expert_id=str(expert.id)).subject_id
             for expert in self.people["expert"][:count]

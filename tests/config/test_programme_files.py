@@ -94,8 +94,8 @@ def test_every_shipped_programme_loads_under_its_own_name(path: Path) -> None:
     assert load_programme(path).programme.code == path.stem
 
 
-def test_five_programmes_are_shipped() -> None:
-    assert len(shipped_programmes()) == 5
+def test_six_programmes_are_shipped() -> None:
+    assert len(shipped_programmes()) == 6
 
 
 # -- what is refused ----------------------------------------------------------------------------------

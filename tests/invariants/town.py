@@ -17,6 +17,7 @@ from milepost.actions import SYSTEM, Actor, Order, Receipt, perform
 from milepost.clock import SimulatedClock
 from milepost.db import Database, Session
 from milepost.programmes import Published, ensure_system, publish
+from tests.invariants import town_review
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = sorted((ROOT / "config" / "programmes").glob("*.toml"))
@@ -89,15 +90,19 @@ class Town:
             if role:
                 self.grant(name, role)
 
-    def grant(self, name: str, role: str, office: str = "/") -> UUID:
-        """Give a person a role for an office and all below it."""
-        id = uuid5(NAMESPACE_DNS, f"grant:{name}:{role}:{office}")
+    def grant(self, name: str, role: str, office: str = "/", *, project: UUID | None = None) -> UUID:
+        """Give a person a role for an office and all below it, or for one project."""
+        id = uuid5(NAMESPACE_DNS, f"grant:{name}:{role}:{project or office}")
         self.session.conn.execute(
-            "INSERT INTO role_grant (id, person_id, role, office_path, granted_at) "
-            "VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
-            (id, person_id(name), role, office, self.clock.now()),
+            "INSERT INTO role_grant (id, person_id, role, office_path, project_id, granted_at) "
+            "VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+            (id, person_id(name), role, None if project else office, project, self.clock.now()),
         )
         return id
+
+    def drawing(self) -> Published:
+        """A programme like the town's that draws its panels."""
+        return self.publish(town_review.drawing_text(programme_text()))
 
     def publish(self, text: str) -> Published:
         """Publish a programme's text."""
@@ -444,6 +449,8 @@ def _task(town: Town, state: str) -> UUID:
         town.take("expert1", "task.recuse", task, reason="a friend's project")
     elif state == "replaced":
         town.take("officer", "task.replace", task, reason="no answer")
+    elif state == "taken_away":
+        town.take("system", "task.take_away", task, reason="kin")
     elif state == "late":
         before = town.clock.now()
         town.clock.set(date.fromordinal(town.clock.today().toordinal() + 60))
@@ -505,6 +512,8 @@ _STAND: dict[str, Callable[[Town, str], UUID]] = {
     "task": _task,
     "notice": _notice,
     "objection": _objection,
+    "review_request": town_review.review_request,
     "call": _call,
+    "draw": town_review.draw,
     "appropriation": _appropriation,
 }

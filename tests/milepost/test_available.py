@@ -122,7 +122,19 @@ def valid(town: Town, entry: Available, subject: UUID) -> dict[str, Any]:
         "amount_minor": 5,
         "hold_id": _hold(town, entry, subject),
         "again": False,
+        "summary": "s",
+        "fields": ["510"],
+        "ground": "procedure",
+        "statement": "s",
+        "value": "4711",
+        "present": 1,
+        "in_favour": 1,
+        "against": 0,
+        "minutes": "m",
     }
+    if entry.step.name == "draw.succeed":
+        seat = town.all("SELECT round_id, expert_id FROM draw_seat WHERE draw_id = %s", entry.subject_id)
+        given |= {"round_id": str(seat[0][0]), "expert_id": str(seat[0][1])} if seat else {}
     wanted = entry.step.input.model_fields
     # What was paid of the tranche is the most that can have been spent of it.
     paid = town.one("SELECT paid_minor FROM tranche WHERE project_id = %s AND number = 1", subject)

@@ -126,9 +126,29 @@ def _reviews(world: World) -> None:
     world.take(experts[1], "task.recuse", tasks[1], reason=EXPERT_WORDS)
     world.clock.advance(timedelta(days=60))
     world.take("system", "task.fall_late", tasks[2])
+    _second_thoughts(world)
     notice = world.publish_notice(world.project_at("public_notice"))
     filed = {"objector": OBJECTOR, "contact": PHONE, "grounds": f"{OBJECTOR}认为不公"}
     world.take("programme_officer", "objection.file", notice, **filed)
+
+
+def _second_thoughts(world: World) -> None:
+    project = world.apply("T-second")
+    told = {"summary": "示例", "fields": ["510"]}
+    world.take("applicant", "project.describe", project, **told)
+    world.bring_to(project, "remote_review")
+    world.take("programme_officer", "project.amend_team", project, team=[], reason="示例")
+    _, tasks = world.open_round(project, experts=2)
+    world.review_task(tasks[0])
+    world.take("programme_officer", "task.reopen", tasks[0], reason=EXPERT_WORDS)
+    world.take("system", "task.take_away", tasks[1], reason=EXPERT_WORDS)
+    for verb in ("dismiss", "uphold"):
+        if world.state(project) != "declined":
+            world.take("programme_officer", "project.decline", project, reason="示例")
+        said = {"ground": "procedure", "statement": EXPERT_WORDS}
+        request = world.take("applicant", "review_request.file", project, **said).subject_id
+        world.take("programme_officer", f"review_request.{verb}", request, answer="示例")
+    world.take("programme_officer", "project.reinstate", project, reason="示例")
 
 
 def _milestones(world: World) -> None:
@@ -186,6 +206,7 @@ def _by_flows(world: World) -> None:
         Mailing("blocked", (officer,), "payment_blocked",
                 {"payment_id": str(payment), "codes": ["payee_missing", "own_contribution_short", short]}),
         Mailing("seal", (officer,), "daily_seal", seal),
+        Mailing("code", (expert,), "login_code", {"login_code": str(officer)}),
         *(
             Mailing(f"reminder:{row[0]}:-3", (officer, expert), "deadline_reminder",
                     {"deadline_id": str(row[0]), "days": -3, "escalated": n % 2 == 0, "covers": [-7, -3]})
