@@ -10,7 +10,7 @@ import hashlib
 import re
 import secrets
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -254,9 +254,15 @@ def _digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def open_login(session: Session, person_id: UUID, hours: int, *, instead_of: str | None = None) -> str:
-    """A new token, never one that was there before the password was typed; the old one ends."""
+def open_login(
+    session: Session, person_id: UUID, hours: int, *, instead_of: str | None = None, fresh: bool = True
+) -> str:
+    """A new token, never one that was there before the password was typed; the old one ends.
+
+    ``fresh``: a password was typed. A log-in by a mailed code is none that could release money.
+    """
     token, now = secrets.token_urlsafe(32), session.clock.now()
+    fresh_at, end = now if fresh else datetime.fromtimestamp(0, UTC), now + timedelta(hours=hours)
     with session.conn.transaction():
         session.conn.execute(
             "DELETE FROM web_session WHERE token_hash = %s OR (person_id = %s AND expires_at < %s)",
@@ -265,7 +271,7 @@ def open_login(session: Session, person_id: UUID, hours: int, *, instead_of: str
         session.conn.execute(
             "INSERT INTO web_session (token_hash, person_id, csrf, created_at, fresh_at, expires_at) "
             "VALUES (%s, %s, %s, %s, %s, %s)",
-            (_digest(token), person_id, secrets.token_urlsafe(24), now, now, now + timedelta(hours=hours)),
+            (_digest(token), person_id, secrets.token_urlsafe(24), now, fresh_at, end),
         )
     return token
 

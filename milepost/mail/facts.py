@@ -1,8 +1,9 @@
-"""What a slice of mails has to say, read in one query however many they are, and nothing that must not leave.
+"""What a slice of mails has to say, read in few queries however many, and nothing that must not leave.
 
 Mail is read by whoever reads over a shoulder. So these facts have no account number, no name of an expert,
 an evaluator or an objector, and no word that an expert or an objector wrote; a template cannot print what is
-not here.
+not here. An expert hears of a task by its signed link, and where the review is double-blind not by the
+project's code.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from uuid import UUID
 
 import psycopg
 
+from milepost.experts.links import code_of, invitation_key, shown_code, signed_link
 from milepost.mail.templates import catalogue
+from milepost.queries.reviews import blinded_programmes, reference
 from schema.money import Money
 from states.labels import choice_label, role_label, said, state_label
 from states.refusals import CATALOGUE
@@ -39,6 +42,7 @@ SELECT m.id, m.template, m.context, m.message_id, r.name, r.email, r.locale, r.a
   t.number AS tranche, y.amount_minor, y.currency, n.opens_on, n.closes_on,
   d.due_on, d.provisional, d.who, o.to_state AS waiting_in,
   u.due_on AS until, u.provisional AS until_provisional, u.who AS until_who,
+  k.id AS own_task, k.state AS task_state, r.id AS recipient_id, p.programme_id,
   ARRAY(SELECT DISTINCT g.role FROM role_grant g WHERE g.person_id = m.recipient_id
     AND g.revoked_at IS NULL AND (g.project_id = p.id OR starts_with(p.office_path, g.office_path))) AS roles,
   ARRAY(SELECT account_no FROM payee WHERE project_id = p.id) AS accounts
@@ -54,6 +58,8 @@ LEFT JOIN tranche t ON t.id = y.tranche_id
 LEFT JOIN milestone s ON coalesce(e.noun, d.noun) = 'milestone'
   AND s.id = coalesce(e.subject_id, d.subject_id)
 LEFT JOIN notice n ON coalesce(e.noun, d.noun) = 'notice' AND n.id = coalesce(e.subject_id, d.subject_id)
+LEFT JOIN task k ON coalesce(e.noun, d.noun) = 'task' AND k.id = coalesce(e.subject_id, d.subject_id)
+  AND k.expert_id = m.recipient_id
 LEFT JOIN call c ON coalesce(e.noun, d.noun) = 'call' AND c.id = coalesce(e.subject_id, d.subject_id)
 LEFT JOIN project p ON p.id = coalesce(m.chain_id, d.chain_id, y.project_id)
 LEFT JOIN LATERAL (SELECT due_on, provisional, who FROM deadline x WHERE x.subject_id = e.subject_id
@@ -78,14 +84,29 @@ class Letter:
 def load_letters(
     conn: psycopg.Connection[Any], ids: Sequence[UUID], *, today: date, public_url: str
 ) -> list[Letter]:
-    """The letters of some messages; one query for all of them."""
+    """The letters of some messages; one query for all of them, one more for each programme under review."""
     cursor = conn.execute(_SQL, (list(ids),))
     names = [column.name for column in cursor.description or ()]
     rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-    return [_letter(row, today, public_url) for row in rows]
+    own = [row for row in rows if row["own_task"] is not None]
+    hidden = blinded_programmes(conn, [row["programme_id"] for row in own])
+    for row in own:
+        if row["programme_id"] in hidden:
+            row["code"], row["unit"] = reference(row["own_task"]), ""
+    key = invitation_key(conn) if own or any("login_code" in row["context"] for row in rows) else b""
+    return [_letter(row, today, public_url, key) for row in rows]
 
 
-def _letter(row: Mapping[str, Any], today: date, public_url: str) -> Letter:
+def _link(row: Mapping[str, Any], today: date, public_url: str, key: bytes) -> str:
+    """Where the reader goes on: an expert by a link of their own, that opens no log-in by itself."""
+    if row["own_task"] is None:
+        return f"{public_url}/projects/{row['project_id']}" if row["project_id"] else public_url
+    if row["task_state"] == "taken_away":
+        return public_url
+    return f"{public_url}/invitations/{signed_link(key, row['own_task'], row['recipient_id'], today)}"
+
+
+def _letter(row: Mapping[str, Any], today: date, public_url: str, key: bytes) -> Letter:
     locale = row["locale"] if row["locale"] in ("zh", "en") else "zh"
     roles = frozenset(row["roles"])
     reader = {
@@ -102,7 +123,8 @@ def _letter(row: Mapping[str, Any], today: date, public_url: str) -> Letter:
         "blocked": [_blocked(entry, locale) for entry in row["context"].get("codes", ())],
         **_seal(row["context"]),
         "name": one_line(row["name"]),
-        "link": f"{public_url}/projects/{row['project_id']}" if row["project_id"] else public_url,
+        "login_code": _login_code(row["context"], key),
+        "link": _link(row, today, public_url, key),
     }
     return Letter(
         row["id"],
@@ -176,6 +198,11 @@ def _waiting(row: Mapping[str, Any], locale: str, roles: frozenset[str], today: 
 def _seal(context: Mapping[str, Any]) -> dict[str, str]:
     """A day's seal, as it is to be kept outside the office; its day stays as the export names it."""
     return {name: one_line(str(context.get(name, ""))) for name in ("sealed_on", "size", "root")}
+
+
+def _login_code(context: Mapping[str, Any], key: bytes) -> str:
+    """A one-time code, which is written down in this mail only."""
+    return shown_code(code_of(key, UUID(context["login_code"]))) if "login_code" in context else ""
 
 
 def _blocked(entry: str | Mapping[str, Any], locale: str) -> dict[str, str]:

@@ -24,13 +24,13 @@ from states.machines import UnknownName
 
 WORDS = Path(__file__).with_name("words")
 LOCALES = ("zh", "en")
-# Mails that no step notifies of: flows queue them.
-QUEUED_BY_FLOWS = ("deadline_reminder", "payment_blocked", "daily_seal")
+# Mails that no step notifies of: flows queue them, or the web for who wants to log in.
+QUEUED_BY_FLOWS = ("deadline_reminder", "payment_blocked", "daily_seal", "login_code")
 # Every name a template may use; ``milepost.mail.facts`` gives each of them a value.
 NAMES = frozenset(
     {
         "actor", "amount", "award", "blocked", "closes", "code", "covered", "days_left", "doing", "due",
-        "escalated", "expert", "finance", "grantee", "link", "milestone", "milestone_due",
+        "escalated", "expert", "finance", "grantee", "link", "login_code", "milestone", "milestone_due",
         "milestone_title", "mine", "name", "officer", "opens", "outcome", "provisional", "reason",
         "requested", "root", "sealed_on", "size", "state", "state_label", "title", "tranche", "unit",
         "until", "waiting_for",

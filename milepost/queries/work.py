@@ -9,6 +9,7 @@ from uuid import UUID
 from milepost.db import Session
 from milepost.experts.conflicts import conflicts_among
 from milepost.queries.projects import Page
+from milepost.queries.reviews import hide_applicants
 from milepost.queries.sight import MINE, REVIEW, Row, holds_role, rows
 from states.machines import BUILT_IN_DEADLINES, static_machines
 
@@ -59,7 +60,8 @@ _SQL = f"""WITH {MINE}, item AS (
 SELECT i.noun, i.subject_id, i.project_id, i.due_on, p.code, p.title, p.unit_name, p.programme_id, p.currency,
   CASE i.noun WHEN 'project' THEN p.state
     ELSE coalesce(m.state, y.state, e.state, t.state, r.state, o.state, n.state) END AS state,
-  coalesce(m.number, k.number, r.number) AS number, m.title AS part_title, y.amount_minor, r.stage
+  coalesce(m.number, k.number, r.number) AS number, m.title AS part_title, y.amount_minor, r.stage,
+  i.noun = 'task' AND t.expert_id = %(actor)s AS own_task
 FROM one i JOIN project p ON p.id = i.project_id
 LEFT JOIN milestone m ON i.noun = 'milestone' AND m.id = i.subject_id
 LEFT JOIN payment y ON i.noun = 'payment' AND y.id = i.subject_id
@@ -93,6 +95,7 @@ def work(session: Session, actor_id: UUID, *, after: str = "", limit: int = PAGE
         "limit": limit + 1,
     }
     found = rows(session, _SQL, params)
+    hide_applicants(session, found)
     more = len(found) > limit
     return Page(found[:limit], _key(found[limit - 1]) if more else None)
 
