@@ -17,12 +17,12 @@ from uuid import UUID
 import psycopg
 from psycopg import errors
 
-from milepost.alike import Alike
 from milepost.cases import ask_cases, needs_of, told_by
 from milepost.collector import collector_waits
 from milepost.db import Session
 from milepost.decisions import (
     PARENT,
+    Alike,
     Decision,
     Order,
     Receipt,
@@ -40,7 +40,8 @@ from states.refusals import Refusal, Refused, refuse
 from states.step import Step
 
 CHUNK = 1000
-SLICE = 250
+# A set goes out in slices: a small one first, so that the database has something to do soon.
+FIRST, SLICE = 80, 310
 RETRIES = 5
 Progress = Callable[[int, int], None]
 # An order of many: its position, itself, and the chain it belongs to.
@@ -441,13 +442,14 @@ def _set_based(session: Session, actor: Actor, chunk: list[_Entry]) -> list[tupl
     conn = session.conn
     conn.execute(_BEGIN_SET, prepare=False)
     loaded = _lock_set(session, actor, chunk)
-    _ask_for(session, actor, loaded, chunk[:SLICE])()
+    _ask_for(session, actor, loaded, chunk[:FIRST])()
     outcomes: list[tuple[int, Outcome]] = []
+    slices = [(0, FIRST), *((start, start + SLICE) for start in range(FIRST, len(chunk), SLICE))]
     with conn.pipeline():
-        read_others = _ask_for(session, actor, loaded, chunk[SLICE:])
-        for start in range(0, len(chunk), SLICE):
+        read_others = _ask_for(session, actor, loaded, chunk[FIRST:])
+        for start, end in slices:
             writes = WriteSet()
-            for position, order, chain in chunk[start : start + SLICE]:
+            for position, order, chain in chunk[start:end]:
                 outcomes.append((position, _one_of_set(session, actor, loaded, writes, order, chain)))
             if start == 0:
                 read_others()

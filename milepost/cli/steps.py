@@ -259,6 +259,7 @@ def do(
     from milepost.actions import perform
     from milepost.cli.subjects import find
     from milepost.cli.typed import read_input
+    from milepost.work.conflicts import after_step
     from states.labels import every_step
 
     given_pairs = list(pairs or ())
@@ -283,6 +284,7 @@ def do(
             request_id or str(uuid4()),
             expected_version=expect,
         )
+        after_step(session, receipt)
     if terminal.as_json:
         told = {**_slots(receipt), "at": receipt.at.isoformat()}
         terminal.answer({"ok": True, "receipt": told})

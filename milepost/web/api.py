@@ -26,6 +26,7 @@ from milepost.web.offers import locate
 from milepost.web.status import status_of
 from milepost.web.typed import problem
 from milepost.web.visitor import Anyone, Forged, Member, Missing, Visitor
+from milepost.work.conflicts import after_step
 from schema.nouns import NOUNS
 from states.labels import every_step, worded
 from states.refusals import Refusal, Refused, refuse
@@ -307,6 +308,7 @@ def _take(
         )
     except Refused as refused:
         return JSONResponse(shape(refused.refusals, step, input), status_of(refused.refusals))
+    after_step(visitor.session, receipt)
     return JSONResponse(_receipt(receipt), 200 if receipt.repeated else 201, {"etag": f'"{receipt.version}"'})
 
 
@@ -384,6 +386,7 @@ def take_many(visitor: Caller, step: str, batch: Batch) -> Response:
         if outcome is None:
             answer |= shape([refuse("not_found")])
         elif outcome.receipt is not None:
+            after_step(visitor.session, outcome.receipt)
             answer["receipt"] = _receipt(outcome.receipt)
         else:
             answer |= shape(outcome.refusals, step, given.input)

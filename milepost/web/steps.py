@@ -19,6 +19,7 @@ from milepost.web.render import page
 from milepost.web.status import status_of
 from milepost.web.typed import Reading, read
 from milepost.web.visitor import Member, Missing, Typed, Visitor, text_of
+from milepost.work.conflicts import after_step
 from states.refusals import Refusal, Refused
 from states.step import Step
 
@@ -102,6 +103,7 @@ def take_step(visitor: Member, form: Typed, step: str, subject_id: SubjectId) ->
         place = locate(visitor, step, subject_id)
         answer = _draw(visitor, place, reading, tuple(refused.refusals), status=status_of(refused.refusals))
     else:
+        after_step(visitor.session, receipt)
         answer = RedirectResponse(_after(place, receipt), 303)
     if token:
         visitor.web.set_cookie(answer, "milepost", token, hours=visitor.web.settings.session_hours)
