@@ -338,6 +338,7 @@ __all__ = [
     "end_affiliation",
     "end_tie",
     "enrol",
+    "find",
     "lift_ban",
     "load_given",
     "load_used",

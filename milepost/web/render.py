@@ -17,6 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
 from config.programmes import Programme, Text
+from milepost.experts.permits import READERS
 from milepost.queries.sight import FUNDS, SEES
 from milepost.web.visitor import Visitor
 from schema.money import Money
@@ -157,6 +158,8 @@ MENU = (
     MenuItem("/calls", words("申报指南", "Calls")),
     MenuItem("/appropriations", words("年度预算", "Budgets"), FUNDS),
     MenuItem("/programmes", words("计划", "Programmes")),
+    MenuItem("/experts", words("专家库", "Experts"), READERS),
+    MenuItem("/experts/me", words("我的专家信息", "My expert profile"), frozenset({"expert"})),
     MenuItem("/people", words("人员", "People"), frozenset({"administrator"})),
     MenuItem("/mail", words("邮件", "Mail"), frozenset({"administrator"})),
 )

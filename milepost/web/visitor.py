@@ -25,6 +25,7 @@ from milepost import people
 from milepost.actions import Actor
 from milepost.clock import Clock, SystemClock
 from milepost.db import Database, Session
+from milepost.experts.permits import READERS
 from milepost.queries.sight import FUNDS, roles_anywhere
 
 WAIT_SECONDS = 5.0
@@ -208,17 +209,23 @@ def funds_reader(visitor: Annotated[Visitor, Depends(member, scope="function")])
     return _holding(visitor, FUNDS)
 
 
+def pool_reader(visitor: Annotated[Visitor, Depends(member, scope="function")]) -> Visitor:
+    """Those who see the expert pool; which regions of it is for the queries."""
+    return _holding(visitor, READERS)
+
+
 def _holding(visitor: Visitor, roles: frozenset[str]) -> Visitor:
     if not visitor.roles & roles:
         raise Missing
     return visitor
 
 
-RULES = (anyone, member, administrator, funds_reader)
+RULES = (anyone, member, administrator, funds_reader, pool_reader)
 Anyone = Annotated[Visitor, Depends(anyone, scope="function")]
 Member = Annotated[Visitor, Depends(member, scope="function")]
 Administrator = Annotated[Visitor, Depends(administrator, scope="function")]
 FundsReader = Annotated[Visitor, Depends(funds_reader, scope="function")]
+PoolReader = Annotated[Visitor, Depends(pool_reader, scope="function")]
 
 
 async def checked_form(

@@ -48,6 +48,16 @@ ADMINISTRATORS = {
     "POST /mail",
 }
 FUNDS = {"GET /appropriations"}
+POOL_READERS = {
+    "GET /experts",
+    "POST /experts",
+    "GET /experts/new",
+    "GET /experts/duplicates",
+    "GET /experts/sheets/import",
+    "POST /experts/sheets/import",
+    "GET /experts/sheets/pool.{ending}",
+    "GET /experts/sheets/template.{ending}",
+}
 MEMBERS = {
     "POST /logout",
     "GET /",
@@ -60,6 +70,9 @@ MEMBERS = {
     "GET /steps/{step}/{subject_id}",
     "POST /steps/{step}",
     "POST /steps/{step}/{subject_id}",
+    "GET /experts/me",
+    "GET /experts/{id}",
+    "POST /experts/{id}/{part}",
     "GET /calls",
     "GET /programmes",
     "GET /programmes/{id}",
@@ -101,7 +114,7 @@ def rules_of(dependant: Dependant) -> set[str]:
 
 
 def strictest(found: set[str]) -> str:
-    for name in ("administrator", "funds_reader", "member", "anyone"):
+    for name in ("administrator", "funds_reader", "pool_reader", "member", "anyone"):
         if name in found:
             return name
     raise AssertionError("a route without a rule")
@@ -113,6 +126,7 @@ def test_every_route_names_the_rule_that_the_matrix_expects(site: Site) -> None:
         **dict.fromkeys(MEMBERS, "member"),
         **dict.fromkeys(ADMINISTRATORS, "administrator"),
         **dict.fromkeys(FUNDS, "funds_reader"),
+        **dict.fromkeys(POOL_READERS, "pool_reader"),
     }
     found = {name: strictest(rules_of(route.dependant)) for name, route in routes(site.app)}
     assert found == expected
@@ -120,7 +134,7 @@ def test_every_route_names_the_rule_that_the_matrix_expects(site: Site) -> None:
 
 def test_without_a_log_in_every_other_route_asks_for_one(site: Site) -> None:
     reader = site.anonymous()
-    for name in sorted(MEMBERS | ADMINISTRATORS | FUNDS):
+    for name in sorted(MEMBERS | ADMINISTRATORS | FUNDS | POOL_READERS):
         method, path = name.split(" ")
         for part in ("{id}", "{subject_id}", "{grant_id}"):
             path = path.replace(part, str(uuid4()))
@@ -240,6 +254,13 @@ def test_office_wide_pages_follow_the_roles(site: Site) -> None:
             ("/people", {"administrator"}),
             ("/mail", {"administrator"}),
             ("/appropriations", {"finance_officer", "supervisor", "programme_officer"}),
+            ("/experts", {"programme_officer", "supervisor", "administrator"}),
+            ("/experts/new", {"programme_officer", "administrator"}),
+            ("/experts/duplicates", {"programme_officer", "supervisor", "administrator"}),
+            ("/experts/sheets/import", {"programme_officer", "administrator"}),
+            ("/experts/sheets/pool.csv", {"programme_officer", "supervisor", "administrator"}),
+            ("/experts/sheets/template.csv", {"programme_officer", "supervisor", "administrator"}),
+            ("/experts/me", {"expert"}),
             ("/calls", set(ROLES)),
             ("/programmes", set(ROLES)),
         ):
