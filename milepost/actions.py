@@ -17,12 +17,12 @@ from uuid import UUID
 import psycopg
 from psycopg import errors
 
+from milepost.alike import Alike
 from milepost.cases import ask_cases, needs_of, told_by
 from milepost.collector import collector_waits
 from milepost.db import Session
 from milepost.decisions import (
     PARENT,
-    Alike,
     Decision,
     Order,
     Receipt,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -51,7 +50,7 @@ def record(writes: WriteSet, head: Head, decisions: list[Decision], alike: Alike
 def _record_one(writes: WriteSet, head: Head, decision: Decision, alike: Alike | None) -> Receipt:
     case, step, order = decision.case, decision.step, decision.order
     version, seq = case.version + 1, head.seq + 1
-    if alike is None or decision.cause is not None or decision.postings:
+    if alike is None:
         body = canonical(_body(head.chain_id, seq, version, decision))
     else:
         body = _body_alike(head.chain_id, seq, version, decision, alike)
@@ -101,18 +100,22 @@ def _body(chain_id: UUID, seq: int, version: int, decision: Decision) -> dict[st
         "request": decision.order.request_id,
         "cause": decision.cause.order.request_id if decision.cause else None,
         "at": case.now.isoformat(),
-        "transfers": [
-            {
-                "id": str(p.id),
-                "kind": p.kind,
-                "debit": str(p.debit_id),
-                "credit": str(p.credit_id),
-                "amount_minor": p.amount_minor,
-                "currency": p.currency,
-            }
-            for p in decision.postings
-        ],
+        "transfers": _moved(decision),
     }
+
+
+def _moved(decision: Decision) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": str(p.id),
+            "kind": p.kind,
+            "debit": str(p.debit_id),
+            "credit": str(p.credit_id),
+            "amount_minor": p.amount_minor,
+            "currency": p.currency,
+        }
+        for p in decision.postings
+    ]
 
 
 _Kind = tuple[Programme, str, str, str, str, str, str, UUID, Any]
@@ -162,15 +165,14 @@ def _common(
     }
 
 
-# Of a step that no other caused and that moves no money; sorted, as a canonical body is.
-_OWN = {"at", "chain", "request", "seq", "subject", "version"}
-_ALONE: Mapping[str, Any] = {"cause": None, "transfers": []}
+# What each event says for itself; sorted, as a canonical body is.
+_OWN = ("at", "cause", "chain", "request", "seq", "subject", "transfers", "version")
 _text = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def _form(*kind: Any) -> str:
     """The canonical body of the events of one kind, with a place for each value of ``_OWN`` in order."""
-    body = {**_common(*kind), **_ALONE}
+    body = _common(*kind)
     written = {key: canonical({key: body[key]})[1:-1].decode().replace("%", "%%") for key in body}
     places = {key: f'"{key}":%s' for key in _OWN}
     return "{" + ",".join(text for _, text in sorted({**written, **places}.items())) + "}"
@@ -178,13 +180,16 @@ def _form(*kind: Any) -> str:
 
 def _body_alike(chain_id: UUID, seq: int, version: int, decision: Decision, alike: Alike) -> bytes:
     """``canonical(_body(…))``, of which what the events of a set share is written once."""
-    case = decision.case
+    case, cause = decision.case, decision.cause
+    moved = canonical({"": _moved(decision)})[4:-1].decode() if decision.postings else "[]"
     own = (
         f'"{case.now.isoformat()}"',
+        "null" if cause is None else _text(cause.order.request_id),
         f'"{chain_id}"',
         _text(decision.order.request_id),
         seq,
         f'"{case.subject_id}"',
+        moved,
         version,
     )
     try:
@@ -279,6 +284,8 @@ def _due(rule: Deadline, decision: Decision) -> tuple[date, bool] | None:
 
 
 def _messages(writes: WriteSet, head: Head, decision: Decision) -> None:
+    if not decision.step.notify:
+        return
     case = decision.case
     sent = set[str]()
     source = f"event:{head.chain_id}:{head.seq}"

@@ -255,14 +255,14 @@ _NULL = _length(-1)
 def _array(type_: str, values: Sequence[Any]) -> Packed:
     """A column as one parameter, packed here: the driver needs many times as long for its many cases.
 
-    Many columns of a set hold one and the same object in every row; it is written once.
+    Many columns of a set hold the same in every row; it is written once.
     """
     oid, element = _ELEMENT[type_]
     if not values:
         return Packed(struct.pack("!iii", 0, 0, oid))
     first = values[0]
     try:
-        if len(set(map(id, values))) == 1:
+        if len(set(values) if type_ == "text" else set(map(id, values))) == 1:
             octets = (_NULL if first is None else element(first)) * len(values)
         else:
             octets = b"".join([_NULL if value is None else element(value) for value in values])
