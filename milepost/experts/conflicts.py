@@ -106,4 +106,23 @@ def conflicts_among(projects: str, person: str = "%(actor)s", day: str = "%(toda
     )
 
 
-__all__ = ["STAFF_RULE", "Conflict", "Rule", "conflicted", "conflicts_among", "conflicts_of", "rules"]
+def unfit(people: str, project: str = "%(project)s", day: str = "%(today)s") -> str:
+    """A query in SQL: those of some people who may not be invited to a project, by whichever rule.
+
+    ``people`` is a query for their ids. The answer has one column, ``person_id``.
+    """
+    return (
+        f"SELECT o.person_id FROM review_conflicts(ARRAY[{project}]::uuid[], ARRAY({people}), {day}::date) o"
+    )
+
+
+__all__ = [
+    "STAFF_RULE",
+    "Conflict",
+    "Rule",
+    "conflicted",
+    "conflicts_among",
+    "conflicts_of",
+    "rules",
+    "unfit",
+]

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from milepost.db import Session
+from milepost.experts.conflicts import unfit
 from milepost.queries.projects import Page
 from milepost.queries.sight import Row, rows
 from states.case import SYSTEM_ID
@@ -94,7 +95,8 @@ def person(session: Session, id: UUID) -> dict[str, Any] | None:
     changes = rows(
         session,
         "SELECT c.at, c.what, c.detail, n.name AS by FROM person_change c JOIN person n ON n.id = c.by_id "
-        "WHERE c.person_id = %(id)s ORDER BY c.at DESC LIMIT 100",
+        # What is known of them as an expert is not the account's, nor the administrator's to read.
+        "WHERE c.person_id = %(id)s AND NOT starts_with(c.what, 'expert_') ORDER BY c.at DESC LIMIT 100",
         {"id": id},
     )
     return {**found[0], "grants": grants, "changes": changes}
@@ -129,19 +131,27 @@ def open_calls(session: Session) -> list[Row]:
     )
 
 
+# Asked only where experts are: for another role nobody is looked at.
+_EXPERTS = (
+    "SELECT DISTINCT e.person_id FROM role_grant e "
+    "WHERE %(role)s = 'expert' AND e.role = 'expert' AND e.revoked_at IS NULL"
+)
+
+
 def people_with(session: Session, role: str, project_id: UUID) -> list[Row]:
-    """Active people who hold a role for a project and have no part in it as grantee."""
+    """Active people with a role for a project and no part in it as grantee; of experts, who may review it."""
     return rows(
         session,
-        """SELECT DISTINCT n.id, n.name, n.login FROM person n JOIN role_grant g ON g.person_id = n.id
+        f"""SELECT DISTINCT n.id, n.name, n.login FROM person n JOIN role_grant g ON g.person_id = n.id
           JOIN project p ON p.id = %(project)s
         WHERE n.active AND g.revoked_at IS NULL AND g.role = %(role)s
           AND (g.project_id = p.id OR starts_with(p.office_path, g.office_path))
           AND NOT EXISTS (SELECT 1 FROM role_grant x WHERE x.person_id = n.id AND x.revoked_at IS NULL
             AND x.role IN ('applicant', 'principal_investigator')
             AND (x.project_id = p.id OR starts_with(p.office_path, x.office_path)))
+          AND (%(role)s <> 'expert' OR n.id NOT IN ({unfit(_EXPERTS)}))
         ORDER BY n.name, n.login LIMIT 500""",
-        {"role": role, "project": project_id},
+        {"role": role, "project": project_id, "today": session.clock.today()},
     )
 
 

@@ -254,6 +254,14 @@ def test_a_team_amended_through_the_web_takes_the_task_away_in_the_same_request(
     assert (answer.status_code, review.state()) == (201, "taken_away")
 
 
+def test_only_experts_without_a_conflict_are_offered_for_an_invitation(site: Site) -> None:
+    review = Review(site)
+    fit, unfit = review.pool.person("可邀请的"), review.pool.person("须回避的", "评审单位")
+    officer = site.reader(review.world.people["programme_officer"][0])
+    page = officer.get(f"/steps/task.invite/{review.round}").text
+    assert str(fit.id) in page and str(unfit.id) not in page
+
+
 def test_an_ended_tie_gives_the_task_back_to_its_reader(site: Site) -> None:
     review = Review(site)
     review.accept()
