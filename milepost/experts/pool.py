@@ -17,7 +17,18 @@ from psycopg.types.json import Jsonb
 from milepost import people
 from milepost.db import Session
 from milepost.experts.duplicates import Candidate, degree_of, find_matches, name_key
-from milepost.experts.permits import SELF, Entry, ExpertError, find, locked, note, parts_of, require, touch
+from milepost.experts.permits import (
+    SELF,
+    Entry,
+    ExpertError,
+    find,
+    locked,
+    may,
+    note,
+    parts_of,
+    require,
+    touch,
+)
 from milepost.experts.profile import (
     LINE_MAX,
     identity_hash,
@@ -105,6 +116,8 @@ def enrol(session: Session, new: NewExpert, *, by: UUID) -> Enrolled:
         )
         alike = find_matches(session, candidate)
         _refuse_certain(alike)
+        # Who only may be the same is told to those who see that entry anyway.
+        alike = [found for found in alike if _reads(session, by, found[0])]
         session.conn.execute(
             "INSERT INTO expert (person_id, kinds, region, languages, yearly_load, title, profile, phone, "
             "identity_hash, version, updated_at) VALUES (%(person)s, %(kinds)s, %(region)s, %(languages)s, "
@@ -176,6 +189,10 @@ def _refuse_certain(alike: Iterable[tuple[Candidate, tuple[str, ...]]]) -> None:
                 f"This identity number is in the pool already: {other.name} ({other.login}). "
                 "Revise that entry; one that was retired can be returned.",
             )
+
+
+def _reads(session: Session, by: UUID, other: Candidate) -> bool:
+    return may(session, by, "read", person_id=other.person_id, region=other.region)
 
 
 def _keys(session: Session, units: Sequence[Unit]) -> frozenset[str]:

@@ -159,6 +159,9 @@ def test_who_may_be_there_already_is_said_and_still_entered(there: Pool) -> None
     new = replace(LI, login="li2", identity_no="")
     done = there.do(pool.enrol, new, by=there.officer)
     assert [(c.login, reasons) for c, reasons in done.alike] == [("li", ("phone", "name_and_unit"))]
+    far = there.somebody("programme_officer", "/guilin/")
+    third = replace(new, login="li3", region="/guilin/")
+    assert there.do(pool.enrol, third, by=far).alike == [], "an entry of another region is not theirs to know"
 
 
 def test_an_account_of_another_name_is_not_made_an_expert_by_mistake(there: Pool) -> None:

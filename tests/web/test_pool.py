@@ -81,6 +81,8 @@ def test_to_an_administrator_nobody_is_banned(site: Site, li: UUID) -> None:
     reader = site.the("administrator")
     assert "Banned" not in reader.get("/experts").text + reader.get(f"/experts/{li}").text
     assert "李文" in reader.get("/experts?standing=banned").text, "what is not theirs to ask filters nothing"
+    account = reader.get(f"/people/{li}").text
+    assert "Account created" in account and "expert_" not in account
 
 
 def test_each_form_that_is_shown_can_be_sent_and_no_other(site: Site, li: UUID) -> None:
@@ -257,7 +259,7 @@ def test_the_pool_and_the_template_are_given_out_as_files(site: Site, li: UUID) 
         assert answer.status_code == 200 and answer.headers["content-disposition"].startswith("attachment")
     assert officer.get("/experts/sheets/pool.exe").status_code == 404
     again = upload(officer, officer.get("/experts/sheets/pool.xlsx").content, "pool.xlsx").text
-    assert "The other 1 rows" in again and "Refused</span>" not in again
+    assert "And 1 more row<" in again and "Refused</span>" not in again
 
 
 # A real browser -----------------------------------------------------------------------------------------
