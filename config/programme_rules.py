@@ -45,6 +45,9 @@ def names_are_unique(programme: Programme) -> Iterator[Found]:
     if programme.review is not None:
         rubric = [criterion.code for criterion in programme.review.rubric]
         yield from _repeated("code_repeated", rubric, lambda n: ("review", "rubric", n, "code"))
+        yield from _repeated(
+            "code_repeated", programme.review.tie_items, lambda n: ("review", "tie_items", n)
+        )
     for index, tranche in enumerate(programme.tranches):
         yield from _repeated("gate_repeated", tranche.gates, partial(_gate_path, index))
 
@@ -224,6 +227,23 @@ def review_can_be_counted(programme: Programme) -> Iterator[Found]:
             ("review", "rubric"),
             "没有评分项。请写 [[review.rubric]]。",
             "There is no criterion; write [[review.rubric]].",
+        )
+    codes = [criterion.code for criterion in review.rubric]
+    for index, code in enumerate(review.tie_items):
+        if code not in codes:
+            yield Found(
+                "criterion_unknown",
+                ("review", "tie_items", index),
+                f"没有评分项“{code}”，有：{'、'.join(codes)}。请改正。",
+                f'No criterion is called "{code}"; there are: {", ".join(codes)}. Correct it.',
+            )
+    in_order = [code for code in codes if code in review.tie_items]
+    if sorted(in_order) == sorted(review.tie_items) and in_order != list(review.tie_items):
+        yield Found(
+            "tie_items_out_of_order",
+            ("review", "tie_items"),
+            f"同分时按评分表的顺序比较。请写 {'、'.join(in_order)}。",
+            f"Ties are broken in the rubric's order; write {', '.join(in_order)}.",
         )
     for index, criterion in enumerate(review.rubric):
         if criterion.threshold > criterion.max:

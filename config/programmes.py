@@ -143,7 +143,8 @@ class Ballot(Shape):
 class Review(Shape):
     """How a review round is counted: quorum of valid reviews, trimming, pass mark in percent of the most.
 
-    A pass mark that is a sum is written as a share of the most: 10 of 15 points is "2/3".
+    A pass mark that is a sum is written as a share of the most: 10 of 15 points is "2/3". ``tie_items`` are
+    the criteria by which equal scores are ranked, in the rubric's order.
     """
 
     quorum: int = Field(default=3, ge=1)
@@ -153,6 +154,7 @@ class Review(Shape):
     panel: Panel = Panel()
     conflicts: ConflictRules = ConflictRules()
     ballot: Ballot | None = None
+    tie_items: tuple[str, ...] = ()
     rubric: tuple[Criterion, ...]
 
 
@@ -232,6 +234,9 @@ class Programme(Shape):
     checklist: tuple[ChecklistItem, ...] = ()
     review: Review | None = None
     notice_working_days: int = Field(default=5, ge=1)
+    notice_contact: Text | None = Field(
+        default=None, description="where objections go: office, address, telephone"
+    )
     anonymous_objections: bool = False
     review_request_days: int = Field(default=15, ge=1)
     milestones: Milestones = Milestones()

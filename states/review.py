@@ -43,24 +43,35 @@ def counted(case: Case) -> list[int]:
     return scores[1:-1] if len(scores) >= limit else scores
 
 
-def _score(case: Case) -> Change:
+def raw_score(case: Case) -> int:
+    """The mean of the counted scores, rounded down; there has to be one."""
     scores = counted(case)
-    return Change(set={"score_milli": sum(scores) // len(scores)})
+    return sum(scores) // len(scores)
 
 
-def _passes(case: Case) -> bool:
-    """The mean reaches the pass mark and no criterion's mean stays below its threshold."""
+def _score(case: Case) -> Change:
+    return Change(set={"score_milli": raw_score(case)})
+
+
+PASS_MARK, BALLOT = "pass_mark", "ballot"
+
+
+def failings(case: Case) -> list[str]:
+    """What keeps the round from passing: the pass mark, the ballot, or criteria by code whose mean is too low."""
     review = case.programme.review
     if review is None:
-        return True
+        return []
+    found: list[str] = []
+    if case.here["score_milli"] < review.pass_mark * SCALE // 100:
+        found.append(PASS_MARK)
+    if ballot_due(case) and not carried(case):
+        found.append(BALLOT)
     tasks = [t for t in case.facts["round_tasks"] if t["state"] == "submitted"]
     for criterion in review.rubric:
         total = sum(t["scores"][criterion.code] for t in tasks)
         if tasks and total < criterion.threshold * len(tasks):
-            return False
-    if ballot_due(case) and not carried(case):
-        return False
-    return bool(case.here["score_milli"] >= review.pass_mark * SCALE // 100)
+            found.append(f"criterion:{criterion.code}")
+    return found
 
 
 def ballot_due(case: Case) -> bool:
@@ -90,7 +101,7 @@ def _vote(case: Case) -> Change:
 
 
 def _decide(case: Case) -> Change:
-    passed = _passes(case)
+    passed = not failings(case)
     outcomes = {**case.of["review_outcomes"], case.here["stage"]: passed}
     return Change(set={"passed": passed}, project={"review_outcomes": outcomes})
 

@@ -178,11 +178,27 @@ SPREAD = MINIMAL.replace('share = "100%"', "per_milestone = true").replace('"agr
 PANEL = MINIMAL.replace('"approval"', '"panel_review"')
 REMINDER = '[[reminders]]\ndeadline = "application_due"\ndays = [-1]\n'
 MANY = TWO_SHARES.replace('"acceptance"', '"milestone"') + "per_milestone = true"
+TWO_ITEMS = """[review]
+tie_items = ["b", "a"]
+rubric = [{ code = "a", text = { zh = "甲", en = "A" }, max = 5 }, { code = "b", text = { zh = "乙", en = "B" }, max = 5 }]
+"""
 ADDED = [
     (MINIMAL + REVIEW % 3, ("review_unused", 22, "review")),
     (PANEL + REVIEW % 6, ("threshold_above_max", 23, "review.rubric[0].threshold")),
     (PANEL + "[review]\nrubric = []", ("empty", 23, "review.rubric")),
     (PANEL + (REVIEW % 3).replace("\n", "\npass_mark = 0\n", 1), ("pass_mark_zero", 23, "review.pass_mark")),
+    (
+        PANEL + (REVIEW % 3).replace("\n", '\ntie_items = ["b"]\n', 1),
+        ("criterion_unknown", 23, "review.tie_items[0]"),
+    ),
+    (
+        PANEL + (REVIEW % 3).replace("\n", '\ntie_items = ["a", "a"]\n', 1),
+        ("code_repeated", 23, "review.tie_items[1]"),
+    ),
+    (
+        PANEL + TWO_ITEMS,
+        ("tie_items_out_of_order", 23, "review.tie_items"),
+    ),
     (MINIMAL + REMINDER.replace("app", "ap"), ("deadline_unknown", 23, "reminders[0].deadline")),
     (MINIMAL + REMINDER + "escalate_to = ['counsel']", ("escalation_never", 24, "reminders[0].days")),
     (MINIMAL + TWO_SHARES + 'share = "5%"', ("shares_not_whole", 27, "tranches[1].share")),
