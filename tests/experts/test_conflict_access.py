@@ -18,7 +18,8 @@ import pytest
 from milepost import people
 from milepost.actions import Actor
 from milepost.experts.conflicts import rules
-from milepost.queries.projects import project_view, task_view
+from milepost.queries.projects import project_view
+from milepost.queries.reviews import expert_task
 from milepost.queries.sight import Sight, find_subject
 from milepost.queries.timeline import timeline
 from milepost.queries.work import work
@@ -100,7 +101,7 @@ def seen_by_expert(review: Review, reader: Reader) -> dict[str, bool]:
     with review.world.database.session() as session:
         actor = review.experts[0].id
         inside = {
-            "task_view": task_view(session, actor, task) is not None,
+            "expert_task": expert_task(session, actor, task) is not None,
             "find_subject": find_subject(session, actor, "task", task) is not None,
             "work": bool(work(session, actor).rows),
         }

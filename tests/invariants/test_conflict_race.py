@@ -21,7 +21,8 @@ from milepost.actions import Actor
 from milepost.clock import SimulatedClock
 from milepost.db import Database, Session
 from milepost.embedded import EmbeddedPostgres
-from milepost.queries.projects import project_view, task_view
+from milepost.queries.projects import project_view
+from milepost.queries.reviews import expert_task
 from milepost.queries.sight import find_subject
 from milepost.queries.timeline import timeline
 from milepost.queries.work import work
@@ -159,7 +160,7 @@ Read = Callable[[Session, Review, Actor], bool]
 
 
 def _task(session: Session, review: Review, reader: Actor) -> bool:
-    return task_view(session, reader.id, review.task) is not None
+    return expert_task(session, reader.id, review.task) is not None
 
 
 def _subject(session: Session, review: Review, reader: Actor) -> bool:
@@ -259,7 +260,7 @@ def test_a_task_given_in_the_moment_of_a_conflict_is_read_by_nobody_and_taken_aw
             declared.result()
         with review.world.database.session() as session:
             given = session.conn.execute("SELECT id FROM task WHERE expert_id = %s", (expert.id,)).fetchall()
-            assert not [id for (id,) in given if task_view(session, expert.id, id)]
+            assert not [id for (id,) in given if expert_task(session, expert.id, id)]
             take_away_conflicted(session, people=[expert.id])
         states = review.world.rows("SELECT state FROM task WHERE expert_id = %s", expert.id)
         assert states in ([], [("taken_away",)])
