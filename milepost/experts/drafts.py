@@ -144,7 +144,7 @@ def save_draft(
         if version is None:
             return None
         now = read_draft(session, person_id, task_id)
-        if now is not None and (now.typed == typed or (now.tab == tab and 0 < sequence <= now.sequence)):
+        if now is not None and _adds_nothing(now, typed, version, tab, sequence):
             return Saved(now.revision)
         row = {
             "scores": dict(typed.scores),
@@ -160,6 +160,12 @@ def save_draft(
         if now is not None and putting_aside:
             _keep(session, person_id, task_id, _content(now), now.tab)
         return Saved(_write(session, person_id, task_id, row, tab), kept=putting_aside)
+
+
+def _adds_nothing(now: Draft, typed: Typed, version: int, tab: str, sequence: int) -> bool:
+    """Whether it stands there already, or was overtaken by what the same tab sent after it."""
+    overtaken = now.tab == tab and 0 < sequence < now.sequence
+    return overtaken or (now.typed == typed and now.task_version == version)
 
 
 def take_back(session: Session, person_id: UUID, task_id: UUID, kept_id: UUID, *, tab: str) -> Saved | None:

@@ -194,28 +194,6 @@ def blocked(session: Session, actor_id: UUID, payment_ids: list[UUID]) -> dict[U
     return {id: shut_gates(case) for id, case in cases.items()}
 
 
-def task_view(session: Session, actor_id: UUID, id: UUID) -> Row | None:
-    """An expert's own task with what it needs of the project: never money, never other experts.
-
-    None where there is none, and from the very commit on with which a conflict of the expert's came about.
-    """
-    found = rows(
-        session,
-        f"""SELECT s.*, r.stage, r.number AS round_number, r.state AS round_state,
-          p.code, p.title, p.unit_name,
-          p.leader_name, p.requested_minor, p.currency, p.plan, p.programme_id,
-          (SELECT min(d.due_on) FROM deadline d WHERE d.subject_id = s.id AND d.closed_seq IS NULL) AS due_on
-        FROM task s JOIN round r ON r.id = s.round_id JOIN project p ON p.id = s.project_id
-        WHERE s.id = %(id)s AND s.expert_id = %(actor)s AND EXISTS (
-          SELECT 1 FROM role_grant g WHERE g.person_id = %(actor)s AND g.role = 'expert'
-            AND g.revoked_at IS NULL
-            AND (g.project_id = p.id OR starts_with(p.office_path, g.office_path)))
-          AND {review_open()}""",
-        {"actor": actor_id, "id": id, "today": session.clock.today()},
-    )
-    return found[0] if found else None
-
-
 def own_task(session: Session, actor_id: UUID, project_id: UUID) -> UUID | None:
     """An expert's own task for a project, the one that still waits first."""
     found = rows(

@@ -13,7 +13,18 @@ from starlette.staticfiles import StaticFiles
 from config.settings import Settings
 from milepost.clock import Clock, SystemClock
 from milepost.db import Database
-from milepost.web import admin, api, expert_sheets, experts, login, office, projects, steps
+from milepost.web import (
+    admin,
+    api,
+    expert_sheets,
+    experts,
+    invitations,
+    login,
+    office,
+    projects,
+    reviews,
+    steps,
+)
 from milepost.web.openapi import describe
 from milepost.web.render import HERE
 from milepost.web.shield import Shield, forged, plain
@@ -37,7 +48,7 @@ def create_app(database: Database, settings: Settings, *, clock: Clock | None = 
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     app.add_api_route("/healthz", health, methods=["GET"], include_in_schema=False)
     # The sheets of the pool before its entries: their addresses look like an entry's.
-    for part in (login, steps, projects, office, admin, expert_sheets, experts, api):
+    for part in (login, invitations, steps, projects, reviews, office, admin, expert_sheets, experts, api):
         app.include_router(part.router)
     app.add_exception_handler(LoginNeeded, _login_needed)
     app.add_exception_handler(Missing, _missing)

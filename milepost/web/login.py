@@ -30,7 +30,8 @@ def safe_next(path: str) -> str:
     return path if inside and len(path) < 500 else "/"
 
 
-def _wait_text(locale: str, seconds: int) -> str:
+def wait_text(locale: str, seconds: int) -> str:
+    """How long somebody who failed too often has to wait."""
     minutes = -(-seconds // 60)
     if locale == "zh":
         return f"尝试次数过多。请 {minutes} 分钟后再试，或请管理员重设密码。"
@@ -61,7 +62,7 @@ def prove_again(visitor: Visitor, password: str) -> tuple[str | None, str]:
     person, wait = authenticate(visitor, visitor.person.login, password)
     if person is None:
         if wait:
-            return None, _wait_text(visitor.locale, wait)
+            return None, wait_text(visitor.locale, wait)
         return None, "密码不正确。" if visitor.locale == "zh" else "The password is not right."
     hours = visitor.web.settings.session_hours
     token = people.open_login(visitor.logins, person.id, hours, instead_of=visitor.token)
@@ -91,7 +92,7 @@ def log_in(visitor: Anyone, form: Typed) -> Response:
             if visitor.locale == "zh"
             else "The login or the password is not right. The administrator can reset a password."
         )
-        view = LoginPage(next, login, _wait_text(visitor.locale, wait) if wait else wrong)
+        view = LoginPage(next, login, wait_text(visitor.locale, wait) if wait else wrong)
         return page(visitor, "login.html", view, status=429 if wait else 401)
     hours = visitor.web.settings.session_hours
     token = people.open_login(visitor.logins, person.id, hours, instead_of=visitor.token)

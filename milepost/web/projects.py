@@ -19,8 +19,8 @@ from milepost.queries.projects import (
     project_list,
     project_view,
     states_in_use,
-    task_view,
 )
+from milepost.queries.reviews import expert_task
 from milepost.queries.sight import Row, find_subject
 from milepost.queries.timeline import Happening, timeline
 from milepost.queries.work import work
@@ -142,7 +142,7 @@ def project(visitor: Member, id: UUID, before: int | None = None) -> Response:
     if found is None:
         # A mail's link names the project; to its expert that is their own task.
         own = own_task(visitor.session, visitor.id, id)
-        if own is None or task_view(visitor.session, visitor.id, own) is None:
+        if own is None or expert_task(visitor.session, visitor.id, own) is None:
             raise Missing
         return RedirectResponse(f"/tasks/{own}", 303)
     offers = offers_for(visitor, "project", [id], found.sight.roles)
@@ -163,27 +163,6 @@ def project(visitor: Member, id: UUID, before: int | None = None) -> Response:
         names,
     )
     return page(visitor, "project.html", view)
-
-
-@dataclass(frozen=True, slots=True)
-class TaskPage:
-    """An expert's task."""
-
-    task: Row
-    compiled: Compiled
-    offers: list[Offer]
-
-
-@router.get("/tasks/{id}")
-def task(visitor: Member, id: UUID) -> Response:
-    """An expert's own task and what it needs; nobody else's."""
-    row = task_view(visitor.session, visitor.id, id)
-    if row is None:
-        raise Missing
-    compiled = load_published(visitor.session.conn, row["programme_id"])
-    assert compiled is not None
-    offers = offers_for(visitor, "task", [id], {"expert"}).get(id, [])
-    return page(visitor, "task.html", TaskPage(row, compiled, offers))
 
 
 @router.get("/go/{noun}/{id}")

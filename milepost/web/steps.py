@@ -152,7 +152,8 @@ def _draw(
         step=place.step,
         noun=place.noun,
         heading=heading(place.noun, subject.row, visitor.locale) if subject else "",
-        project="" if place.noun == "project" else project_code(visitor.session, project_id),
+        # The task's own page says what its expert may know of the project.
+        project="" if place.noun == "project" or expert else project_code(visitor.session, project_id),
         back=back,
         url=f"/steps/{place.step.name}" + (f"/{subject.id}" if subject else ""),
         fields=reading.fields(asked) if reading.values or reading.errors else fields_of(asked),

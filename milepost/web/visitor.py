@@ -13,7 +13,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Depends, Request
@@ -232,22 +232,38 @@ async def checked_form(
     request: Request, visitor: Annotated[Visitor, Depends(anyone, scope="function")]
 ) -> AsyncIterator[FormData]:
     """The form that was sent, after its token proved that one of our pages made it."""
-    form = await request.form(max_files=20, max_fields=1000, max_part_size=1024 * 1024)
-    try:
-        given = form.get("csrf")
+    async with _form_of(request) as form:
         # Before the log-in the token is the cookie's: another site can neither read nor set that one.
-        known = visitor.csrf
         if visitor.login is None and visitor.web.cookie("milepost-before") not in request.cookies:
-            raise LoginNeeded if request.url.path not in OPEN_FORMS else Forged
-        if not isinstance(given, str) or not hmac.compare_digest(given.encode(), known.encode()):
+            raise Forged if request.url.path.startswith(OPEN_FORMS) else LoginNeeded
+        if not proven(visitor, form):
             raise Forged
         yield form
-    finally:
-        await form.close()
 
 
-OPEN_FORMS = ("/login", "/language")
+async def loose_form(
+    request: Request, visitor: Annotated[Visitor, Depends(anyone, scope="function")]
+) -> AsyncIterator[FormData]:
+    """The same, but a form whose log-in ended comes through, unproven: it may be shown again and no more."""
+    async with _form_of(request) as form:
+        if visitor.login is not None and not proven(visitor, form):
+            raise Forged
+        yield form
+
+
+def _form_of(request: Request) -> Any:
+    return request.form(max_files=20, max_fields=1000, max_part_size=1024 * 1024)
+
+
+def proven(visitor: Visitor, form: FormData) -> bool:
+    """Whether one of our pages made the form, for this very log-in or browser."""
+    given = form.get("csrf")
+    return isinstance(given, str) and hmac.compare_digest(given.encode(), visitor.csrf.encode())
+
+
+OPEN_FORMS = ("/login", "/language", "/invitations/")
 Typed = Annotated[FormData, Depends(checked_form, scope="function")]
+Loose = Annotated[FormData, Depends(loose_form, scope="function")]
 
 
 def text_of(form: FormData, name: str, default: str = "") -> str:

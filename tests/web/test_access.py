@@ -35,6 +35,12 @@ ANYBODY = {
     "POST /login",
     "POST /language",
     "POST /api/v1/session",
+    "GET /invitations/{token}",
+    "POST /invitations/{token}/code",
+    "POST /invitations/{token}/enter",
+    # What was typed comes back with a log-in form, and nothing else.
+    "POST /tasks/{id}/draft",
+    "POST /tasks/{id}/submit",
 }
 ADMINISTRATORS = {
     "GET /people",
@@ -64,6 +70,8 @@ MEMBERS = {
     "GET /projects",
     "GET /projects/{id}",
     "GET /tasks/{id}",
+    "GET /tasks/{id}/draft",
+    "POST /tasks/{id}/draft/take",
     "GET /go/{noun}/{id}",
     "GET /{noun}/{id}/documents/{digest}",
     "GET /steps/{step}",
