@@ -57,7 +57,7 @@ PASS_MARK, BALLOT = "pass_mark", "ballot"
 
 
 def failings(case: Case) -> list[str]:
-    """What keeps the round from passing: the pass mark, the ballot, or criteria by code whose mean is too low."""
+    """What keeps the round from passing: the pass mark, the ballot, or criteria whose mean is too low."""
     review = case.programme.review
     if review is None:
         return []

@@ -180,7 +180,10 @@ REMINDER = '[[reminders]]\ndeadline = "application_due"\ndays = [-1]\n'
 MANY = TWO_SHARES.replace('"acceptance"', '"milestone"') + "per_milestone = true"
 TWO_ITEMS = """[review]
 tie_items = ["b", "a"]
-rubric = [{ code = "a", text = { zh = "甲", en = "A" }, max = 5 }, { code = "b", text = { zh = "乙", en = "B" }, max = 5 }]
+rubric = [
+  { code = "a", text = { zh = "甲", en = "A" }, max = 5 },
+  { code = "b", text = { zh = "乙", en = "B" }, max = 5 },
+]
 """
 ADDED = [
     (MINIMAL + REVIEW % 3, ("review_unused", 22, "review")),
