@@ -35,7 +35,7 @@ class BankRules(BaseModel):
     # Eighteen digits are what the schemas allow, the currency's decimals among them.
     amount_major_max: int = Field(default=10**13, ge=1, le=10**13)
     charge_bearer: Literal["", "DEBT", "CRED", "SHAR", "SLEV"] = ""
-    service_level: str = Field(default="", max_length=4, pattern=r"[A-Z]*")
+    service_level: str = Field(default="", max_length=4, pattern=r"^[A-Z]*$")
     batch_booking: bool | None = None
 
 

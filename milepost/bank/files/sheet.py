@@ -84,7 +84,7 @@ class SheetTemplate(BaseModel):
 
     name: Text
     example: bool = False
-    sheet: str = Field(default="Sheet1", min_length=1, max_length=31, pattern=r"[^\[\]:*?/\\']+")
+    sheet: str = Field(default="Sheet1", min_length=1, max_length=31, pattern=r"^[^\[\]:*?/\\']+$")
     language: Literal["zh", "en"] = "zh"
     date_format: str = "%Y%m%d"
     rows_max: int = Field(default=1000, ge=1, le=100_000)
@@ -120,7 +120,8 @@ def write_sheet(batch: Batch, template: SheetTemplate, rules: BankRules, target:
     """Write the batch as a workbook; the same batch gives the same bytes."""
     before = batch.totals()
     widths = [column.width for column in template.columns]
-    write_workbook(target, template.sheet, _rows(batch, template, rules), widths)
+    rows = _rows(batch, template, rules)
+    write_workbook(target, template.sheet, rows, number=before.number + 1, widths=widths)
     if batch.totals() != before:
         raise PaymentsChanged(f"the payments of batch {batch.id} changed while they were written")
 

@@ -47,17 +47,17 @@ class Cell:
 
 
 def write_workbook(
-    target: BinaryIO, title: str, rows: Iterable[Sequence[Cell]], widths: Sequence[int] = ()
+    target: BinaryIO, title: str, rows: Iterable[Sequence[Cell]], *, number: int, widths: Sequence[int]
 ) -> None:
-    """Write one sheet, row by row; memory does not grow with the rows."""
+    """Write one sheet of ``number`` rows, one by one; memory does not grow with them. A width a column."""
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as package:
         for name, text in _parts(title).items():
             package.writestr(_member(name), text)
         with package.open(_member("xl/worksheets/sheet1.xml"), "w") as sheet:
-            sheet.write(_sheet_head(widths).encode())
-            for number, row in enumerate(rows, start=1):
-                cells = "".join(_cell(cell, f"{_letters(n)}{number}") for n, cell in enumerate(row))
-                sheet.write(f'<row r="{number}">{cells}</row>'.encode())
+            sheet.write(_sheet_head(number, widths).encode())
+            for at, row in enumerate(rows, start=1):
+                cells = "".join(_cell(cell, f"{_letters(n)}{at}") for n, cell in enumerate(row))
+                sheet.write(f'<row r="{at}">{cells}</row>'.encode())
             sheet.write(b"</sheetData></worksheet>")
 
 
@@ -90,12 +90,14 @@ def _letters(place: int) -> str:
     return letters
 
 
-def _sheet_head(widths: Sequence[int]) -> str:
+def _sheet_head(number: int, widths: Sequence[int]) -> str:
     columns = "".join(
         f'<col min="{n}" max="{n}" width="{width}" customWidth="1"/>'
         for n, width in enumerate(widths, start=1)
     )
-    return f'{_HEAD}<worksheet xmlns="{_MAIN}">{f"<cols>{columns}</cols>" if columns else ""}<sheetData>'
+    # Readers that find no size here read the whole sheet once to learn it.
+    size = f'<dimension ref="A1:{_letters(len(widths) - 1)}{number}"/>'
+    return f'{_HEAD}<worksheet xmlns="{_MAIN}">{size}<cols>{columns}</cols><sheetData>'
 
 
 def _parts(title: str) -> dict[str, str]:
@@ -179,8 +181,8 @@ class Read:
 
     @property
     def digits_lost(self) -> bool:
-        """Whether it is a number with more digits than a spreadsheet keeps."""
-        return self.kind == "number" and len(self.text.replace(".", "").strip("-0")) > DIGITS_MAX
+        """Whether it is a number with more digits than a spreadsheet keeps; noughts at its end count."""
+        return self.kind == "number" and len(self.text.replace(".", "").lstrip("-0")) > DIGITS_MAX
 
 
 _BLANK = Read("blank", "")
