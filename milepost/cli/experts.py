@@ -46,12 +46,15 @@ def import_(
     ] = False,
 ) -> int:
     from milepost.importing.experts import import_experts
+    from milepost.work.conflicts import take_away_conflicted
 
     _ending(file)
     content = file.read_bytes()
     with terminal.session() as session, terminal.progress("导入", "Importing") as progress:
         by = _by(terminal, session)
         report = import_experts(session, file.name, content, by=by, check=check, progress=progress)
+        if not check:
+            take_away_conflicted(session)
     ok = not report.count("refused")
     if terminal.as_json:
         terminal.answer({"ok": ok, "checked_only": check, **report.as_json()})

@@ -14,6 +14,7 @@ from milepost.importing.experts import Report, export_experts, import_experts, t
 from milepost.web.experts import Words, may_enrol, say
 from milepost.web.render import page
 from milepost.web.visitor import Missing, PoolReader, Typed, text_of
+from milepost.work.conflicts import take_away_conflicted
 from schema.money import Explained
 
 router = APIRouter(include_in_schema=False)
@@ -60,6 +61,8 @@ def take_in(visitor: PoolReader, form: Typed) -> Response:
                 f"The file has more than {most // 1000} kB. Split it into several.",
             )
         report = import_experts(visitor.session, sent.filename, content, by=visitor.id, check=check)
+        if not check:
+            take_away_conflicted(visitor.session)
     except Explained as error:
         return page(visitor, "expert_import.html", ImportPage(error=say(visitor, error)), status=422)
     return page(visitor, "expert_import.html", ImportPage(report, check))

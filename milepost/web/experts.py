@@ -26,6 +26,7 @@ from milepost.queries import office
 from milepost.queries.sight import Row
 from milepost.web.render import page
 from milepost.web.visitor import Member, Missing, PoolReader, Typed, Visitor, text_of
+from milepost.work.conflicts import take_away_conflicted
 from schema.money import Explained
 from states.labels import said
 from states.step import words
@@ -265,6 +266,8 @@ def change(visitor: Member, form: Typed, id: UUID, part: str) -> Response:
         typed: dict[str, Any] = {name: text_of(form, name) for name in form}
         typed |= {name: _texts(form, name) for name in ("kinds", "languages")}
         return _expert(visitor, id, part, typed, say(visitor, error))
+    # Access ended with the change itself; a review that it bars is taken back now, and the officer told.
+    take_away_conflicted(visitor.session, people=[id])
     where = "me" if id == visitor.id else str(id)
     return RedirectResponse(f"/experts/{where}?saved={part}", 303)
 

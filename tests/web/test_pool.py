@@ -189,6 +189,21 @@ def test_an_officer_enrols_and_is_told_who_may_be_the_same(site: Site, li: UUID)
     assert twice.status_code == 422 and "李文 (li)" in twice.text
 
 
+def test_a_tie_declared_on_the_page_takes_the_review_away_at_once(site: Site, li: UUID) -> None:
+    world = site.world
+    project = world.project_at("remote_review", unit_name="西江重工", leader_name="韦大同")
+    round_id = world.take("programme_officer", "round.open", project).subject_id
+    officer = world.people["programme_officer"][0]
+    with site.database.session() as session:
+        ban = session.conn.execute("SELECT id FROM ban WHERE person_id = %s", (li,)).fetchone()
+        assert ban is not None
+        pool.lift_ban(session, ban[0], reason="-", by=officer.id)
+    task = world.take("programme_officer", "task.invite", round_id, expert_id=str(li)).subject_id
+    sent = send(site.the("programme_officer"), li, "tie", kind="kin", other_name="韦 大同", evidence="兄弟")
+    assert sent.status_code == 303, sent.text
+    assert world.value("SELECT state FROM task WHERE id = %s", task) == "taken_away"
+
+
 def test_a_ban_is_lifted_by_another_and_the_page_says_so(site: Site, li: UUID) -> None:
     ban = str(site.world.value("SELECT id FROM ban"))
     supervisor, officer = site.the("supervisor"), site.the("programme_officer")
