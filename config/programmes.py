@@ -151,6 +151,9 @@ class Review(Shape):
     pass_mark: Percent = Fraction(60)
     drop_extremes_from: int = Field(default=5, ge=3)
     blinding: Literal["single", "double", "open"] = "single"
+    feedback: Literal["nothing", "comments", "scores"] = Field(
+        default="nothing", description="what applicants are told of the reviews once it is decided"
+    )
     panel: Panel = Panel()
     conflicts: ConflictRules = ConflictRules()
     ballot: Ballot | None = None

@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 
 from milepost.documents import Stored, content_of, described
 from milepost.programmes import load_published
+from milepost.queries.feedback import feedback
 from milepost.queries.projects import (
     Page,
     ProjectView,
@@ -124,12 +125,14 @@ class ProjectPage:
     before: int | None
     earlier: bool
     names: dict[UUID, str]
+    feedback: list[Row]
 
 
 def _stages(project: ProjectView) -> list[tuple[str, str]]:
     """The stages in order, each past, present or ahead; none is present once the project left the line."""
     stages = project.compiled.programme.stages
-    at = project.row["suspended_from"] or project.row["state"]
+    at = project.row["state"]
+    at = project.row["suspended_from"] if at == "suspended" else at
     ended = project.row["state"].startswith("closed") or project.row["state"] == "archived"
     where = stages.index(at) if at in stages else len(stages) if ended else -1
     return [(s, "past" if i < where else "present" if i == where else "ahead") for i, s in enumerate(stages)]
@@ -161,6 +164,7 @@ def project(visitor: Member, id: UUID, before: int | None = None) -> Response:
         earlier,
         before is not None,
         names,
+        feedback(visitor.session, id, found.compiled.programme) if found.sight.grantee_only else [],
     )
     return page(visitor, "project.html", view)
 
