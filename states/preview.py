@@ -114,8 +114,10 @@ def differences(old: Programme, new: Programme) -> Iterator[Difference]:
     for name, zh, en in (
         ("pledge_signers", "承诺书签署人", "Who signs the pledges"),
         ("checklist", "资格条件", "The checklist of eligibility"),
-        ("review", "评审办法", "How reviews are scored"),
+        ("review", "评审办法", "How experts review"),
         ("notice_working_days", "公示天数", "The length of the public notice"),
+        ("anonymous_objections", "匿名异议的受理", "Whether anonymous objections are taken"),
+        ("review_request_days", "申请复审的期限", "The time to request a review"),
         ("milestones", "里程碑计划", "The plan of milestones"),
         ("gate_settings", "拨付条件的数值", "The figures of the gates"),
         ("reminders", "提醒", "Reminders"),
