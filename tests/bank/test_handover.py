@@ -8,7 +8,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
@@ -16,11 +17,13 @@ from typing import BinaryIO
 import pytest
 
 from milepost.bank.files import placing
+from milepost.bank.files.batch import Payment
 from milepost.bank.files.findings import BatchRefused
 from milepost.bank.files.handover import file_bytes, file_name, hand_over
+from milepost.bank.files.pain001_reader import Transfer, read_pain001
 from milepost.bank.files.placing import TargetExists, place
 from milepost.bank.files.sheet import example_template
-from tests.bank.papers import YUAN, batch, payment, works
+from tests.bank.papers import YUAN, batch, id_of, payment, works
 from tests.test_architecture import ROOT
 
 
@@ -74,6 +77,34 @@ def test_a_failure_while_writing_or_checking_leaves_nothing(tmp_path: Path) -> N
     with pytest.raises(RuntimeError):
         place(tmp_path / "x", writes(b"1"), fails)
     assert os.listdir(tmp_path) == []
+
+
+class Moving:
+    """Payments of which one is another from a certain reading on; the sums stay as they are."""
+
+    def __init__(self, still: int) -> None:
+        self.still, self.readings = still, 0
+
+    def __iter__(self) -> Iterator[Payment]:
+        self.readings += 1
+        yield payment(1)
+        yield payment(2 if self.readings <= self.still else 3, amount=5)
+
+
+def test_a_file_that_no_longer_says_what_the_batch_says_is_not_placed(tmp_path: Path) -> None:
+    outcomes = set()
+    for still in range(12):
+        path, moving = tmp_path / str(still), Moving(still)
+        try:
+            hand_over(replace(batch(), payments=moving), path, rules=YUAN, works=works)
+        except BatchRefused as refused:
+            outcomes |= {(said.code, said.field) for said in refused.findings}
+            assert not path.exists()
+            continue
+        # What was placed is what the payments were when it was last looked at, or they moved afterwards.
+        placed = [read.end_to_end_id for read in read_pain001(path) if isinstance(read, Transfer)]
+        assert placed == [id_of(1), id_of(2 if still >= moving.readings - 1 else 3)]
+    assert outcomes == {("file_differs", "end_to_end_id")}
 
 
 def test_nobody_sees_a_file_that_is_half_written(tmp_path: Path) -> None:
@@ -179,7 +210,7 @@ def test_ten_times_the_payments_take_no_more_memory(tmp_path: Path) -> None:
         "import sys\nfrom dataclasses import replace\nfrom pathlib import Path\n"
         "from bench.bank_files import peak_kib\n"
         "from milepost.bank.files.handover import hand_over\n"
-        "from tests.bank.papers import YUAN, batch, payment, works\n"
+        "from tests.bank.papers import YUAN, batch, id_of, payment, works\n"
         "class Many:\n    def __init__(self, n): self.n = n\n"
         "    def __iter__(self): return (payment(i, amount=i + 1) for i in range(self.n))\n"
         "folder = Path(sys.argv[1])\n"

@@ -3,6 +3,7 @@ it is taken; it opens no file, asks no server, and takes no time or memory to sp
 
 from __future__ import annotations
 
+import os
 import time
 import tracemalloc
 import zipfile
@@ -303,12 +304,21 @@ def test_a_file_that_changes_after_it_was_checked_is_noticed(tmp_path: Path) -> 
     assert caught.value.code == "file_changed"
 
 
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="where open files are told is /proc")
 def test_a_refused_file_is_let_go_of(tmp_path: Path) -> None:
     path = tmp_path / "statement.xml"
     path.write_bytes(STATEMENT[:900])
-    for _ in range(2000):
-        with pytest.raises(FileUnreadable):
-            StatementFile(path)
+    # The refusal is kept, and with it everything that it can reach.
+    kept = [refused_at(path) for _ in range(3)]
+    open_now = {os.readlink(each) for each in Path("/proc/self/fd").iterdir() if each.is_symlink()}
+    assert str(path) not in open_now
+    assert {error.code for error in kept} == {"xml_truncated"}
+
+
+def refused_at(path: Path) -> FileUnreadable:
+    with pytest.raises(FileUnreadable) as caught:
+        StatementFile(path)
+    return caught.value
 
 
 # -- workbooks -----------------------------------------------------------------------------------------------
