@@ -41,6 +41,8 @@ class Job:
 SCHEDULE: tuple[Job, ...] = (
     # Soon after midnight, when a day has passed; then hourly, for what is entered with a day that is past.
     Job("deadlines", "deadlines", "5 * * * *", "tick", "deadlines that act by themselves"),
+    # After the deadlines, which give late reviews to others.
+    Job("reviews", "reviews", "*/10 * * * *", "tick", "conflicts of experts, drawn seats to fill"),
     Job("payment-checks", "payment_checks", "*/5 * * * *", "tick", "payments whose gates may have moved"),
     # Every payment anew once a night, whatever else was noticed.
     Job(

@@ -16,13 +16,15 @@ from flows.disbursement import pay
 from flows.mail import deliver
 from flows.payment_checks import check
 from flows.reminders import remind
+from flows.reviews import staff
 from flows.runtime import bound
 from flows.sealing import close_day
 from milepost.work.agenda import JOBS, has_work
 
-# Deadlines first, because they open gates; mail after everything that owes some; the seal last.
+# Deadlines first, because they open gates and vacate seats; mail after all that owes some; the seal last.
 PARTS: dict[str, Callable[[], Awaitable[dict[str, Any]]]] = {
     "deadlines": act,
+    "reviews": staff,
     "payment_checks": check,
     "disbursement": pay,
     "reminders": remind,

@@ -118,6 +118,7 @@ _GRANTS = """ARRAY(SELECT g.role FROM role_grant g JOIN person n ON n.id = g.per
   WHERE g.person_id = %(actor)s AND g.revoked_at IS NULL AND """
 _ROLES = _GRANTS + "(g.project_id = p.id OR starts_with(p.office_path, g.office_path)))"
 _ANY_ROLES = _GRANTS + "g.office_path IS NOT NULL)"
+_OFFICE_ROLES = _GRANTS + "starts_with(s.office_path, g.office_path))"
 
 
 def told_by(step: Step) -> tuple[str, ...]:
@@ -169,7 +170,9 @@ def plan_for(noun: str, facts: frozenset[str], where: str) -> Plan:
     if noun == "payment":
         for name, columns in PAYMENT_COLUMNS:
             take(name, columns)
-    select.append(_ROLES if of_project else _ANY_ROLES)
+    # What is an office's own is for that office's people, and for those above it.
+    of_office = "office_path" in metadata.tables[noun].columns
+    select.append(_ROLES if of_project else _OFFICE_ROLES if of_office else _ANY_ROLES)
     for fact in sorted(facts):
         if fact in FACTS:
             select.append(FACTS[fact])

@@ -101,6 +101,8 @@ def _body(chain_id: UUID, seq: int, version: int, decision: Decision) -> dict[st
         "cause": decision.cause.order.request_id if decision.cause else None,
         "at": case.now.isoformat(),
         "transfers": _moved(decision),
+        # Named only where there is one, so that the other events read as they always did.
+        **({"digests": list(decision.change.digests)} if decision.change.digests else {}),
     }
 
 
@@ -181,6 +183,8 @@ def _form(*kind: Any) -> str:
 def _body_alike(chain_id: UUID, seq: int, version: int, decision: Decision, alike: Alike) -> bytes:
     """``canonical(_body(…))``, of which what the events of a set share is written once."""
     case, cause = decision.case, decision.cause
+    if decision.change.digests:
+        return canonical(_body(chain_id, seq, version, decision))
     moved = canonical({"": _moved(decision)})[4:-1].decode() if decision.postings else "[]"
     own = (
         f'"{case.now.isoformat()}"',

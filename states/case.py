@@ -77,13 +77,17 @@ class Follow:
 
 @dataclass(slots=True)
 class Change:
-    """What a step leaves behind besides the state: columns, rows, and the steps that follow."""
+    """What a step leaves behind besides the state: columns, rows, and the steps that follow.
+
+    ``digests``: SHA-256 in hex of what the step itself fixed, for the event to put on record.
+    """
 
     set: dict[str, Any] = field(default_factory=dict)
     project: dict[str, Any] = field(default_factory=dict)
     insert: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     update: list[tuple[str, UUID, dict[str, Any]]] = field(default_factory=list)
     follow: list[Follow] = field(default_factory=list)
+    digests: tuple[str, ...] = ()
 
 
 def account_id(kind: str, owner_id: UUID, currency: str) -> UUID:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from fractions import Fraction
+from hashlib import sha256
 from typing import Any
 
 from config.programmes import Panel
@@ -84,7 +85,7 @@ def _announce(case: Case) -> Change:
         }
         for project in basis["projects"]
     ]
-    return Change(set=row, insert=[("draw_round", each) for each in rounds])
+    return Change(set=row, insert=[("draw_round", each) for each in rounds], digests=(commitment(fixed),))
 
 
 def _candidate(row: dict[str, Any]) -> Candidate:
@@ -130,6 +131,16 @@ def entries_of(rows: list[dict[str, Any]]) -> list[Replacement]:
     ]
 
 
+def outcome_digest(value: str, panels: list[dict[str, Any]]) -> str:
+    """What the event of a draw puts on record of its outcome: the value and the panels, hashed."""
+    return sha256(canonical({"value": value, "panels": panels})).hexdigest()
+
+
+def entry_digest(entry: dict[str, Any]) -> str:
+    """What the event of a replacement puts on record of its entry, whose facts nobody could recompute."""
+    return sha256(canonical(entry)).hexdigest()
+
+
 def drawn_of(row: dict[str, Any] | Any) -> Drawn:
     """The outcome of a draw, computed anew from what was committed and the value."""
     return draw(committed_of(bytes(row["committed"])), row["value"])
@@ -156,6 +167,7 @@ def _conclude(case: Case) -> Change:
             "panels": {"seed": drawn.seed, "panels": panels, "signed": value["signed"]},
         },
         insert=[("draw_seat", seat) for seat in seats],
+        digests=(outcome_digest(value["text"], panels),),
     )
 
 
@@ -199,7 +211,11 @@ def _succeed(case: Case) -> Change:
         _seat(case, str(given.round_id), expert, rank, number)
         for rank, expert in enumerate(made.successors, start=1)
     ]
-    return Change(set={"entries": [*entries, entry]}, insert=[("draw_seat", each) for each in seats])
+    return Change(
+        set={"entries": [*entries, entry]},
+        insert=[("draw_seat", each) for each in seats],
+        digests=(entry_digest(entry),),
+    )
 
 
 def _void(case: Case) -> Change:
@@ -263,4 +279,12 @@ STEPS: tuple[Step, ...] = (
     ),
 )
 
-__all__ = ["STEPS", "committed_of", "composition_of", "drawn_of", "entries_of"]
+__all__ = [
+    "STEPS",
+    "committed_of",
+    "composition_of",
+    "drawn_of",
+    "entries_of",
+    "entry_digest",
+    "outcome_digest",
+]

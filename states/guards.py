@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -294,9 +294,13 @@ def assignee_evaluates(case: Case) -> Refusal | None:
 def assignee_is_expert(case: Case) -> Refusal | None:
     if case.input is None:
         return None
-    roles = set(case.facts["assignee_roles"])
-    fit = "expert" in roles and not {"applicant", "principal_investigator"} & roles
+    fit = reviews_as_expert(case.facts["assignee_roles"])
     return None if fit else refuse("not_an_evaluator")
+
+
+def reviews_as_expert(roles: Collection[str]) -> bool:
+    """Whether somebody with these roles for a project is an expert there and no applicant."""
+    return "expert" in roles and not {"applicant", "principal_investigator"} & set(roles)
 
 
 @guard()

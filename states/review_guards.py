@@ -159,7 +159,11 @@ def rounds_can_be_drawn(case: Case) -> Refusal | list[Refusal] | None:
 
 @guard("draw_basis")
 def redraw_says_why(case: Case) -> Refusal | None:
-    if case.input is None or case.input.replaces is None:
+    if case.input is None:
+        return None
+    if hidden := case.facts["draw_basis"]["hidden"]:
+        return refuse("redraw_hides_draw", codes=", ".join(hidden))
+    if case.input.replaces is None:
         return None
     if not case.facts["draw_basis"]["replaces_void"]:
         return refuse("draw_before_stands")

@@ -11,12 +11,14 @@ import psycopg
 from psycopg.rows import dict_row
 
 from config.programmes import Panel
-from schema.inputs import AnnounceDraw, Succeed
+from milepost.cases import person_roles
 from milepost.clock import OFFICE_ZONE
 from milepost.experts.beacon import CHAINS, PublicValue, check_value, drand_value, figure_text
+from schema.inputs import AnnounceDraw, Succeed
 from states.case import Case
 from states.commitment import DrandSource
 from states.draws import committed_of
+from states.guards import reviews_as_expert
 
 # How a task that ended without a review is called in a draw's replacement entries (``states.drawing``).
 GONE = {"declined": "declined", "recused": "recused", "taken_away": "conflict", "replaced": "absent"}
@@ -78,6 +80,7 @@ def draw_basis(conn: psycopg.Connection[Any], case: Case) -> dict[str, Any]:
             "projects": [],
             "previous": None,
             "replaces_void": False,
+            "hidden": [],
             "beacon": {},
         }
     rounds = _rows(
@@ -85,6 +88,9 @@ def draw_basis(conn: psycopg.Connection[Any], case: Case) -> dict[str, Any]:
         """SELECT r.id::text AS round, p.id::text AS id, p.code, p.office_path, d.fields,
                   (SELECT q.draw_id FROM draw_round q
                     WHERE q.round_id = r.id AND q.voided_at IS NULL) AS drawn,
+                  (SELECT q.draw_id FROM draw_round q JOIN draw w ON w.id = q.draw_id
+                    WHERE q.round_id = r.id AND q.voided_at IS NOT NULL
+                    ORDER BY w.announced_at DESC, w.id LIMIT 1) AS before,
                   ARRAY(SELECT t.expert_id::text FROM task t WHERE t.round_id = r.id
                          AND t.state IN ('invited', 'accepted', 'late', 'submitted') ORDER BY 1) AS kept
              FROM round r JOIN project p ON p.id = r.project_id
@@ -110,15 +116,20 @@ def draw_basis(conn: psycopg.Connection[Any], case: Case) -> dict[str, Any]:
             {
                 "id": row["id"],
                 "round": row["round"],
-                "region": region_of(row["office_path"], review.panel.region_depth),
+                # A project is always somewhere, if only in the whole.
+                "region": region_of(row["office_path"], review.panel.region_depth) or "/",
                 "fields": row["fields"] or [],
                 "excluded": barred.get(row["id"], {}),
-                "kept": [id for id in row["kept"] if id in known],
+                "kept": [id for id in row["kept"] if id in known and id not in barred.get(row["id"], {})],
             }
             for row in rounds
         ],
         "previous": before,
-        "replaces_void": before is not None and before["state"] == "void",
+        "replaces_void": before is not None
+        and before["state"] == "void"
+        and any(row["before"] == given.replaces for row in rounds),
+        # A draw that does not name the one before it for a round would hide it.
+        "hidden": [row["code"] for row in rounds if row["before"] not in (None, given.replaces)],
     }
 
 
@@ -223,11 +234,12 @@ def seat(conn: psycopg.Connection[Any], case: Case) -> dict[str, Any] | None:
     given: Succeed = case.input
     found = _rows(
         conn,
-        """SELECT s.rank, r.project_id::text AS project, t.state,
+        """SELECT s.rank, r.project_id::text AS project, t.state, p.office_path,
                   (SELECT array_agg(o.rule) FROM review_conflicts(ARRAY[r.project_id], ARRAY[s.expert_id],
                      %(day)s) o) AS conflicts
              FROM draw_seat s
              JOIN draw_round r ON r.draw_id = s.draw_id AND r.round_id = s.round_id AND r.voided_at IS NULL
+             JOIN project p ON p.id = r.project_id
              LEFT JOIN task t ON t.round_id = s.round_id AND t.expert_id = s.expert_id
             WHERE s.draw_id = %(draw)s AND s.round_id = %(round)s AND s.expert_id = %(expert)s""",
         {"draw": case.subject_id, "round": given.round_id, "expert": given.expert_id, "day": case.today},
@@ -240,7 +252,10 @@ def seat(conn: psycopg.Connection[Any], case: Case) -> dict[str, Any] | None:
     gone = str(given.expert_id)
     now = {each["id"]: each["capacity"] for each in pool_on(conn, case.today, review.panel)}
     pool = [str(each) for each in _committed_ids(conn, case.subject_id)]
-    vacant = row["state"] in LEFT or (row["state"] is None and (gone not in now or bool(row["conflicts"])))
+    # Whom no invitation could reach any more leaves the seat vacant before there was one.
+    roles = person_roles(conn, given.expert_id, UUID(row["project"]), row["office_path"])
+    fit = bool(now.get(gone)) and not row["conflicts"] and reviews_as_expert(roles)
+    vacant = row["state"] in LEFT or (row["state"] is None and not fit)
     reason = GONE.get(row["state"] or "", "conflict" if row["conflicts"] else "barred")
     barred = conflicts(conn, [UUID(row["project"])], [UUID(id) for id in pool], case.today)
     return {

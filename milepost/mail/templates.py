@@ -25,7 +25,7 @@ from states.machines import UnknownName
 WORDS = Path(__file__).with_name("words")
 LOCALES = ("zh", "en")
 # Mails that no step notifies of: flows queue them, or the web for who wants to log in.
-QUEUED_BY_FLOWS = ("deadline_reminder", "payment_blocked", "daily_seal", "login_code")
+QUEUED_BY_FLOWS = ("deadline_reminder", "payment_blocked", "panel_short", "daily_seal", "login_code")
 # Every name a template may use; ``milepost.mail.facts`` gives each of them a value.
 NAMES = frozenset(
     {

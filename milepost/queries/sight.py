@@ -40,6 +40,8 @@ STAFF = frozenset({"programme_officer", "finance_officer", "supervisor", "counse
 FULL_ACCOUNTS = frozenset({"applicant", "finance_officer"})
 OBJECTORS = frozenset({"programme_officer", "supervisor"})
 FUNDS = frozenset({"finance_officer", "supervisor", "programme_officer"})
+# Who sees the draws of an office and of those below it; the rest is published.
+DRAWS = frozenset({"programme_officer", "supervisor"})
 
 # What of a project is its review: closed to those with a conflict of their own.
 REVIEW = frozenset({"round", "task", "objection", "review_request"})
@@ -183,6 +185,8 @@ def find_subjects(session: Session, actor_id: UUID, noun: str, ids: Sequence[UUI
 
 
 def _office_wide(session: Session, actor_id: UUID, noun: str, ids: Sequence[UUID]) -> dict[UUID, Subject]:
+    if noun == "draw":
+        return _draws(session, actor_id, ids)
     roles = roles_anywhere(session, actor_id)
     if not (roles if noun == "call" else roles & FUNDS):
         return {}
@@ -194,6 +198,27 @@ def _office_wide(session: Session, actor_id: UUID, noun: str, ids: Sequence[UUID
         )
         for row in found
     }
+
+
+def _draws(session: Session, actor_id: UUID, ids: Sequence[UUID]) -> dict[UUID, Subject]:
+    """Draws of offices in which the actor holds a role of ``DRAWS``; what was committed is read apart."""
+    found = rows(
+        session,
+        """SELECT s.*, ARRAY(SELECT DISTINCT g.role FROM role_grant g WHERE g.person_id = %(actor)s
+          AND g.revoked_at IS NULL AND g.role = ANY(%(roles)s)
+          AND starts_with(s.office_path, g.office_path)) AS my_roles
+        FROM draw s WHERE s.id = ANY(%(ids)s)""",
+        {"actor": actor_id, "ids": list(ids), "roles": sorted(DRAWS)},
+    )
+    subjects: dict[UUID, Subject] = {}
+    for row in found:
+        sight = Sight(actor_id, frozenset(row.pop("my_roles")))
+        for large in ("committed", "panels", "entries"):
+            row.pop(large)
+        if sight.roles:
+            place = (row["id"], row["state"], row["version"], None, row["programme_id"])
+            subjects[row["id"]] = Subject("draw", *place, sight, row)
+    return subjects
 
 
 def find_subject(session: Session, actor_id: UUID, noun: str, id: UUID) -> Subject | None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from milepost.db import Session
 from milepost.work.reminders import anything_to_remind
+from milepost.work.reviews import anything_to_staff
 from milepost.work.sealing import anything_to_seal
 from milepost.work.waiting import anything_changed
 
@@ -28,6 +29,7 @@ _QUESTIONS: dict[str, Question] = {
         "OR EXISTS (SELECT 1 FROM project WHERE state = 'public_notice' AND notice_state = 'ended' "
         "AND open_objections = 0)"
     ),
+    "reviews": anything_to_staff,
     "payment_checks": anything_changed,
     "disbursement": _exists(
         "EXISTS (SELECT 1 FROM payment WHERE state IN ('released', 'instructed', 'unknown'))"

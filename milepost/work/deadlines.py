@@ -1,6 +1,7 @@
 """Deadlines that act by themselves, once their day is past; then notices that ended without objection.
 
-Calls open and close, notices end, applications and agreements lapse, milestones fall overdue, reviews late.
+Calls open and close, notices end, applications and agreements lapse, milestones fall overdue, reviews
+late; where a programme says so, a late one passes to somebody else.
 What acts is a step like any other, under a request id made of the deadline: repeated, it has one effect. A
 step that is refused leaves the deadline open: somebody has to act, and the deadline goes on reminding.
 """
@@ -10,10 +11,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from uuid import UUID
 
 from milepost.actions import SYSTEM, Order, Outcome, perform_many
 from milepost.db import Session
+from states.labels import every_step
 
 SLICE = 5_000
 _FIRST = UUID(int=0)
@@ -45,11 +48,14 @@ def act_on_deadlines(
     while True:
         size = SLICE if limit is None else limit
         rows = session.conn.execute(
-            "SELECT id, act, subject_id FROM deadline WHERE closed_seq IS NULL AND act IS NOT NULL "
-            "AND due_on < %s AND id > %s ORDER BY id LIMIT %s",
+            "SELECT id, act, subject_id, name, due_on FROM deadline WHERE closed_seq IS NULL "
+            "AND act IS NOT NULL AND due_on < %s AND id > %s ORDER BY id LIMIT %s",
             (session.clock.today(), last, size),
         ).fetchall()
-        orders = [Order(act, subject_id, {}, f"deadline:{id}") for id, act, subject_id in rows]
+        orders = [
+            Order(act, subject_id, given_for(act, name, due_on), f"deadline:{id}")
+            for id, act, subject_id, name, due_on in rows
+        ]
         report.add(perform_many(session, SYSTEM, orders) if orders else ())
         full = len(rows) == size
         if full:
@@ -57,6 +63,18 @@ def act_on_deadlines(
         if not full or limit is not None:
             report.next_after = last if full else None
             return report
+
+
+def given_for(step: str, deadline: str, due_on: date) -> dict[str, str]:
+    """What a deadline says for a step that asks why: which day has passed. Other steps are asked nothing."""
+    row = every_step().get(step)
+    asked = row.input.model_fields.get("reason") if row is not None else None
+    if asked is None or not asked.is_required():
+        return {}
+    return {
+        "reason": f"期限 {due_on} 已过，未办理（{deadline}）。\n"
+        f"The deadline of {due_on} passed without it ({deadline})."
+    }
 
 
 def conclude_notices(session: Session) -> DeadlineReport:
@@ -72,4 +90,4 @@ def conclude_notices(session: Session) -> DeadlineReport:
     return report
 
 
-__all__ = ["SLICE", "DeadlineReport", "act_on_deadlines", "conclude_notices"]
+__all__ = ["SLICE", "DeadlineReport", "act_on_deadlines", "conclude_notices", "given_for"]

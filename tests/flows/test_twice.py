@@ -117,6 +117,36 @@ def test_deadlines_act_once(database: Database, hands: Hands, order: dict[str, A
     assert traces(world) == found
 
 
+def test_a_drawn_panel_is_filled_once(database: Database, hands: Hands, order: dict[str, Any]) -> None:
+    world = set_scene(database)
+    reports = hands.run(order, ("reviews", "reviews"))
+    found = traces(world)
+    taken = Counter(step for step, _ in found["steps"].elements())
+    # Five on the one panel; on the other one declined and one may not stay.
+    assert taken == {"task.invite": 7, "task.take_away": 1, "draw.succeed": 2, "task.replace": 1}
+    assert set(found["steps"].values()) == {1}
+    assert sum(report["invited"] for report in reports) == 7
+    assert sum(report["succeeded"] for report in reports) == 2
+    assert [report["refused"] for report in reports] == [{}, {}]
+    live = world.rows(
+        "SELECT round_id, count(*) FROM task JOIN round r ON r.id = round_id WHERE r.state = 'open' "
+        "AND task.state = 'invited' GROUP BY 1"
+    )
+    assert [count for _, count in live] == [5, 5]
+    again = hands.run(order, ("reviews", "reviews"))
+    assert [(r["invited"], r["succeeded"], r["told"]) for r in again] == [(0, 0, 0)] * 2
+    assert traces(world) == found
+    # Much later those who never answered are late, then replaced, and others follow.
+    for days in (60, 75):
+        late = {**order, "today": (DAY + timedelta(days=days)).isoformat()}
+        hands.run(late, ("deadlines", "deadlines"))
+    hands.run(late, ("reviews", "reviews"))
+    steps = traces(world)["steps"]
+    assert set(steps.values()) == {1}
+    assert sum(step == "task.replace" for step, _ in steps) == 11
+    assert sum(step == "draw.succeed" for step, _ in steps) == 12
+
+
 def test_payments_are_checked_once(database: Database, hands: Hands, order: dict[str, Any]) -> None:
     world = set_scene(database)
     reports = hands.run(order, ("payment-checks", "payment-checks-full"))

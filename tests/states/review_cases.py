@@ -33,6 +33,7 @@ BASIS = {
     "projects": [],
     "previous": {"attempt": 1},
     "replaces_void": True,
+    "hidden": [],
 }
 SEAT = {"drawn": True, "vacant": True, "succeeded": False}
 
@@ -196,6 +197,10 @@ def table(case: Make, programme: Programme) -> dict[str, tuple[Case, list[tuple[
                         facts={"draw_basis": {**BASIS, "replaces_void": False}},
                     ),
                     "draw_before_stands",
+                ),
+                (
+                    case(given=announced(), facts={"draw_basis": {**BASIS, "hidden": ["A-1"]}}),
+                    "redraw_hides_draw",
                 ),
             ],
         ),

@@ -199,6 +199,7 @@ def _second_attester(world: World) -> None:
 def _by_flows(world: World) -> None:
     officer, expert = world.people["programme_officer"][0].id, world.people["expert"][8].id
     payment = world.value("SELECT id FROM payment WHERE state = 'planned' LIMIT 1")
+    project = world.value("SELECT id FROM project LIMIT 1")
     deadlines = world.rows("SELECT DISTINCT ON (noun, name) id FROM deadline ORDER BY noun, name")
     short = refuse("own_contribution_short", have="1.00", need="2.00").as_json()
     seal = {"sealed_on": "2025-03-03", "size": 7, "root": "ab" * 32}
@@ -206,6 +207,7 @@ def _by_flows(world: World) -> None:
         Mailing("blocked", (officer,), "payment_blocked",
                 {"payment_id": str(payment), "codes": ["payee_missing", "own_contribution_short", short]}),
         Mailing("seal", (officer,), "daily_seal", seal),
+        Mailing("panel:1", (officer,), "panel_short", {}, project),
         Mailing("code", (expert,), "login_code", {"login_code": str(officer)}),
         *(
             Mailing(f"reminder:{row[0]}:-3", (officer, expert), "deadline_reminder",
