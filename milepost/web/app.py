@@ -22,6 +22,8 @@ from milepost.web import (
     login,
     office,
     projects,
+    ranking_deeds,
+    rankings,
     reviews,
     steps,
 )
@@ -48,7 +50,20 @@ def create_app(database: Database, settings: Settings, *, clock: Clock | None = 
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     app.add_api_route("/healthz", health, methods=["GET"], include_in_schema=False)
     # The sheets of the pool before its entries: their addresses look like an entry's.
-    for part in (login, invitations, steps, projects, reviews, office, admin, expert_sheets, experts, api):
+    for part in (
+        login,
+        invitations,
+        steps,
+        projects,
+        reviews,
+        rankings,
+        ranking_deeds,
+        office,
+        admin,
+        expert_sheets,
+        experts,
+        api,
+    ):
         app.include_router(part.router)
     app.add_exception_handler(LoginNeeded, _login_needed)
     app.add_exception_handler(Missing, _missing)

@@ -18,7 +18,7 @@ from starlette.responses import HTMLResponse
 
 from config.programmes import Programme, Text
 from milepost.experts.permits import READERS
-from milepost.queries.sight import FUNDS, SEES
+from milepost.queries.sight import FUNDS, OBJECTORS, SEES
 from milepost.web.visitor import Visitor
 from schema.money import Money
 from states.labels import (
@@ -155,6 +155,7 @@ MENU = (
     MenuItem(
         "/projects", words("项目", "Projects"), frozenset(r for r, seen in SEES.items() if "project" in seen)
     ),
+    MenuItem("/rankings", words("评审排名", "Rankings"), OBJECTORS),
     MenuItem("/calls", words("申报指南", "Calls")),
     MenuItem("/appropriations", words("年度预算", "Budgets"), FUNDS),
     MenuItem("/programmes", words("计划", "Programmes")),

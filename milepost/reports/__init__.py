@@ -1,0 +1,1 @@
+"""What several tables say together, worked out for people who decide."""
