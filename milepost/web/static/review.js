@@ -64,7 +64,7 @@
     for (const c of criteria) {
       const text = scoreOf(c).normalize("NFKC").trim(), most = Number(c.dataset.max);
       const good = /^[0-9]{1,9}$/.test(text) && Number(text) <= most;
-      c.querySelector("[data-range]").hidden = good || text === "";
+      c.querySelector("[data-range]").hidden = good || text === "" || c.querySelector("[role=alert]") !== null;
       weights += BigInt(c.dataset.weight);
       if (!good) continue;
       filled += 1;
