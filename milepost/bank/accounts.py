@@ -9,7 +9,7 @@ follow each bank's own rules, so only their form is checked.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
 from schwifty import BIC, IBAN
@@ -17,6 +17,7 @@ from schwifty import exceptions as schwifty_says
 
 from milepost.bank.files.batch import BBAN, CARD, Account, Agent
 from milepost.bank.files.batch import IBAN as IBAN_SCHEME
+from milepost.bank.files.characters import named
 from milepost.bank.files.findings import Finding, finding
 
 CNAPS_DIGITS = 12
@@ -26,6 +27,7 @@ ACCOUNT_CHARACTERS = (6, 32)
 _BIC = re.compile(r"[A-Z]{6}[A-Z2-9][A-NP-Z0-9](?:[A-Z0-9]{3})?")
 # Accounts of non-residents and of free-trade zones carry letters in front of the number.
 _CHINESE_ACCOUNT = re.compile(r"(?:NRA|OSA|FT[EFINU])?[0-9]+")
+_MEMBER = re.compile(r"[A-Za-z0-9]{1,35}")
 _UNIONPAY_CARD = re.compile(r"62[0-9]{14,17}")
 
 # The first three digits of a CNAPS code, where they stand for one bank by itself.
@@ -131,8 +133,7 @@ def check_chinese_account(number: str, *, field: str = "account") -> Finding | N
     """None when the number can be one; a card's form with a wrong last digit is mentioned, not refused."""
     least, most = ACCOUNT_CHARACTERS
     if _CHINESE_ACCOUNT.fullmatch(number) is None:
-        odd = sorted({char for char in number if not _digits(char)})
-        return finding("account_characters", field, characters=" ".join(odd))
+        return finding("account_characters", field, characters=_odd(number, _digits))
     if not least <= len(number) <= most:
         return finding("account_length", field, length=len(number), least=least, most=most)
     if _UNIONPAY_CARD.fullmatch(number) and not luhn_holds(number):
@@ -156,6 +157,8 @@ def check_account(
         return finding("scheme_unknown", field, scheme=account.scheme)
     if len(account.number) > 34:
         return finding("account_length", field, length=len(account.number), least=1, most=34)
+    if not (account.number.isascii() and account.number.isprintable()):
+        return finding("account_characters", field, characters=_odd(account.number, str.isascii))
     return None
 
 
@@ -178,6 +181,8 @@ def check_agent(
             yield wrong
         else:
             yield from _name_goes_with_code(agent)
+    elif agent.member_id and _MEMBER.fullmatch(agent.member_id) is None:
+        yield finding("member_id_invalid", field, system=agent.clearing_system or "–")
     if not (agent.bic or agent.member_id) and account.scheme != IBAN_SCHEME and needed:
         yield finding("agent_missing", field)
 
@@ -193,6 +198,12 @@ def _name_goes_with_code(agent: Agent) -> Iterator[Finding]:
     ]
     if others:
         yield finding("bank_name_differs", "bank_name", found=f"{bank[0]} ({bank[1]})", stated=agent.name)
+
+
+def _odd(number: str, fits: Callable[[str], bool]) -> str:
+    """The characters that do not fit, by name: what is invisible must be told too."""
+    odd = [char for char in dict.fromkeys(number) if not fits(char) or not char.isprintable()]
+    return ", ".join(named(char) for char in odd[:5])
 
 
 def _digits(text: str) -> bool:

@@ -239,6 +239,9 @@ def test_what_merely_looks_like_a_wrong_card_stops_nothing() -> None:
         (Account("12", "UPIC"), "scheme_unknown"),
         (Account("12", "OWN"), None),
         (Account("1" * 35, "OWN"), "account_length"),
+        (Account("12-345/a", "OWN"), None),
+        (Account("12\x00345", "OWN"), "account_characters"),
+        (Account("账号12345", "OWN"), "account_characters"),
     ],
 )
 def test_an_account_is_checked_by_its_kind(account: Account, code: str | None) -> None:
@@ -259,6 +262,8 @@ CHINESE, GERMAN = Account("2105400309300012345", BBAN), Account("DE8937040044053
         (Agent(bic="NWBKGB2L"), GERMAN, ["bic_elsewhere"]),
         (Agent(member_id="102100099997"), CHINESE, ["cnaps_check_digit"]),
         (Agent(member_id="37040044", clearing_system="DEBLZ"), GERMAN, []),
+        (Agent(member_id="3704-0044", clearing_system="DEBLZ"), GERMAN, ["member_id_invalid"]),
+        (Agent(member_id="1" * 36, clearing_system=""), GERMAN, ["member_id_invalid"]),
         (Agent(member_id="102100099996", name="中国工商银行柳州分行"), CHINESE, []),
         (Agent(member_id="102100099996", name="工行柳州分行"), CHINESE, []),
         (Agent(member_id="102100099996", name="中国建设银行柳州分行"), CHINESE, ["bank_name_differs"]),

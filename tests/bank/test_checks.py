@@ -11,6 +11,7 @@ from datetime import date, datetime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from milepost.bank.files.batch import CARD, IBAN, Account, Agent, Batch, Party
 from milepost.bank.files.checks import check_batch, check_file
@@ -114,6 +115,18 @@ def test_an_id_that_grows_by_its_blocks_needs_room_for_it() -> None:
 def test_more_payments_than_the_bank_takes_are_too_many() -> None:
     few = YUAN.model_copy(update={"payments_max": 2})
     assert said_of(batch(), few) == [("batch_too_large", 0, "number")]
+
+
+def test_a_sum_of_more_digits_than_the_schemas_allow_is_too_much() -> None:
+    large = [payment(n, amount=10**15, remark=str(n)) for n in range(1001)]
+    assert said_of(batch(large[:999])) == []
+    assert said_of(batch(large)) == [("amount_too_large", 0, "control_sum")]
+
+
+@pytest.mark.parametrize("currencies", [{"BTC"}, {"CNY", "eur"}, {"EURO"}, set()])
+def test_a_bank_that_pays_in_what_no_file_carries_is_no_bank(currencies: set[str]) -> None:
+    with pytest.raises(ValidationError):
+        BankRules(currencies=frozenset(currencies))
 
 
 def test_the_same_end_to_end_id_twice_is_refused_however_it_is_written() -> None:

@@ -15,12 +15,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from milepost.bank.files import xlsx
 from milepost.bank.files.answer_sheet import example_answer_template, read_answer
 from milepost.bank.files.camt053 import StatementFile
 from milepost.bank.files.findings import FileUnreadable
 from milepost.bank.files.handover import file_bytes
 from milepost.bank.files.pain001_reader import read_pain001
 from milepost.bank.files.pain002 import BlockStatus, PaymentStatus, StatusReport, read_pain002
+from milepost.bank.files.sheet import example_template
 from milepost.bank.files.statements import Entry, Transaction
 from milepost.bank.files.xlsx import read_workbook
 from milepost.bank.files.xml import opened
@@ -124,7 +126,7 @@ def test_an_entity_that_nobody_declared_is_refused_with_its_line(name: str) -> N
 
 @pytest.mark.parametrize(
     ("encoding", "code"),
-    [("utf-16", "xml_encoding"), ("utf-16-le", "xml_encoding"), ("utf-32", "xml_encoding")],
+    [(name, "xml_encoding") for name in ("utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-be")],
 )
 def test_an_encoding_in_which_a_doctype_could_hide_is_refused(encoding: str, code: str) -> None:
     text = STATEMENT.decode().replace("UTF-8", encoding)
@@ -154,7 +156,7 @@ def test_encodings_that_banks_use_are_read(encoding: str) -> None:
         (b"", "file_empty"),
         (b"   \n\n  ", "xml_no_start"),
         (b"hello, this is a letter", "xml_no_start"),
-        (b"PK\x03\x04" + b"\0" * 100, "xml_encoding"),
+        (b"PK\x03\x04" + b"\0" * 100, "xml_no_start"),
         (b"%PDF-1.7 something", "xml_no_start"),
         (b'{"json": true}', "xml_no_start"),
         (b"<!-- " + b"x" * 70_000 + b"--><Document/>", "xml_no_start"),
@@ -283,6 +285,22 @@ def test_what_another_namespace_says_is_not_read() -> None:
         assert next(file.entries()).amount_minor == -100
 
 
+def test_a_prefix_before_every_name_changes_nothing() -> None:
+    prefixed = STATEMENT.replace(b"xmlns=", b"xmlns:d=").replace(b"</", b"</d:").replace(b"<", b"<d:")
+    prefixed = prefixed.replace(b"<d:?", b"<?").replace(b"<d:/d:", b"</d:")
+    with StatementFile(prefixed) as file:
+        assert (file.findings, file.statements[0].entries) == ((), 5)
+
+
+def test_a_sheet_beyond_the_limit_is_not_cut_but_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    content = file_bytes(batch(), rules=YUAN, works=works, template=example_template())
+    assert len(list(read_workbook(content))) == 4
+    monkeypatch.setattr(xlsx, "ROWS_MAX", 3)
+    with pytest.raises(FileUnreadable) as caught:
+        list(read_workbook(content))
+    assert caught.value.code == "sheet_too_long"
+
+
 def test_deep_nesting_ends_in_a_refusal() -> None:
     deep = STATEMENT.replace(b"<Ntry>", b"<Ntry>" + b"<a>" * 5000 + b"</a>" * 5000, 1)
     assert refused(_statement, deep).code == "xml_broken"
@@ -340,11 +358,13 @@ def _package(parts: dict[str, bytes]) -> bytes:
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600, "workbook_broken"),
         (_package({"a.txt": b"x"}), "workbook_broken"),
         (_package({"xl/workbook.xml": b"<!DOCTYPE x [<!ENTITY a 'b'>]><workbook/>"}), "xml_doctype"),
+        (_package({"xl/workbook.foo": b"  <!DOCTYPE x><workbook/>"}), "xml_doctype"),
+        (_package({"xl/workbook.foo": "<?xml?><!DOCTYPE x><workbook/>".encode("utf-16")}), "xml_encoding"),
         (_package({f"{n}.xml": b"<a/>" for n in range(300)}), "file_too_large"),
         (_package({"xl/sheet.bin": b"\0" * (130 * 2**20)}), "file_too_large"),
         (_package({"xl/workbook.xml": b"<workbook/>"})[:-30], "workbook_broken"),
     ],
-    ids=["empty", "text", "xls", "zip", "doctype", "many parts", "bomb", "cut off"],
+    ids=["empty", "text", "xls", "zip", "doctype", "other name", "utf-16", "many parts", "bomb", "cut off"],
 )
 def test_what_is_no_safe_workbook_is_refused(content: bytes, code: str) -> None:
     tracemalloc.start()

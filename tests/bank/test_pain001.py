@@ -77,6 +77,15 @@ BATCHES = {
         batch([payment(1), euro(2), payment(3)]),
         YUAN.model_copy(update={"currencies": frozenset({"CNY", "EUR"}), "one_currency": False}),
     ),
+    "banks by other clearing systems": (
+        euros(
+            [
+                replace(euro(n), creditor=replace(euro(n).creditor, agent=Agent("", "37040044", system)))
+                for n, system in enumerate(["DEBLZ", "", "A SYSTEM OF ITS OWN"])
+            ]
+        ),
+        SEPA,
+    ),
     "a kind of account of the bank's own": (
         batch([payment(1, account=Account("12-345", "OWN"))]),
         YUAN.model_copy(update={"account_schemes": frozenset({"OWN"})}),

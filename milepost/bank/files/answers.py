@@ -126,7 +126,10 @@ def _statement(statement: Statement) -> str:
         first, last = f"{statement.first_on}T00:00:00", f"{statement.last_on}T23:59:59"
         period = f"<FrToDt>{element('FrDtTm', first)}{element('ToDtTm', last)}</FrToDt>"
     owner = account.owner and f"<Ownr>{element('Nm', account.owner)}</Ownr>"
-    bank = account.bank and f"<Svcr><FinInstnId>{element('BICFI', account.bank)}</FinInstnId></Svcr>"
+    bank = ""
+    # What is no BIC is the bank's number in a clearing system, which a statement need not repeat.
+    if account.bank[:4].isalpha():
+        bank = f"<Svcr><FinInstnId>{element('BICFI', account.bank)}</FinInstnId></Svcr>"
     return "".join(
         (
             f"<Stmt>{element('Id', statement.id)}{_page('StmtPgntn', statement.page)}",

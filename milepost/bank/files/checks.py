@@ -13,8 +13,8 @@ from decimal import Decimal, InvalidOperation
 from itertools import chain
 
 from milepost.bank.accounts import check_account, check_agent
-from milepost.bank.files.amounts import NotAnAmount, amount_text, decimals_of
-from milepost.bank.files.batch import Batch, Party, Payment, payment_id_of
+from milepost.bank.files.amounts import NotAnAmount, amount_text, control_sum_text, decimals_of
+from milepost.bank.files.batch import Batch, Party, Payment, Totals, payment_id_of
 from milepost.bank.files.characters import fit, named
 from milepost.bank.files.findings import Finding, finding
 from milepost.bank.files.pain001 import blocks_of
@@ -25,6 +25,7 @@ from milepost.bank.files.xml import Source
 Works = Callable[[date], bool]
 
 ID_MAX = 35
+SUM_DIGITS = 18
 _ID_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/-?:().,'+")
 
 
@@ -45,6 +46,7 @@ def check_batch(
         found.append(finding("batch_empty", "batch"))
     if totals.number > rules.payments_max:
         found.append(finding("batch_too_large", "number", number=totals.number, most=rules.payments_max))
+    found += _whole(totals)
     before = _Before(known)
     for row, payment in enumerate(batch.payments, start=1):
         found += [said.at(row) for said in chain(check_payment(payment, rules), before.see(row, payment))]
@@ -60,6 +62,13 @@ def check_payment(payment: Payment, rules: BankRules, *, written: bool = False) 
     yield from _amount(payment, rules)
     yield from _party(payment.creditor, rules, "name", "account", "agent", written=written)
     yield from _text(payment.remark, "remark", rules, rules.remark_max, written=written, needed=False)
+
+
+def _whole(totals: Totals) -> Iterator[Finding]:
+    """A sum of more digits than the schemas allow; each of its amounts may be small enough."""
+    text = control_sum_text(totals.minor_by_currency)
+    if len(text.replace(".", "")) > SUM_DIGITS:
+        yield finding("amount_too_large", "control_sum", amount=text, most="9" * SUM_DIGITS)
 
 
 class _Before:

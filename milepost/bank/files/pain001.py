@@ -137,10 +137,12 @@ def _account(name: str, account: Account) -> str:
 def _agent(name: str, agent: Agent, rules: BankRules, bic: str) -> str:
     if not (agent.bic or agent.member_id):
         return ""
-    member = agent.member_id and (
-        f"<ClrSysMmbId><ClrSysId>{element('Cd', agent.clearing_system)}</ClrSysId>"
-        f"{element('MmbId', agent.member_id)}</ClrSysMmbId>"
-    )
+    member = ""
+    if agent.member_id:
+        # A code of the standard's list has up to five characters; what is longer is a bank's own word.
+        kind = "Cd" if len(agent.clearing_system) <= 5 else "Prtry"
+        system = agent.clearing_system and f"<ClrSysId>{element(kind, agent.clearing_system)}</ClrSysId>"
+        member = f"<ClrSysMmbId>{system}{element('MmbId', agent.member_id)}</ClrSysMmbId>"
     code = agent.bic and element(bic, agent.bic)
     called = agent.name and element("Nm", _text(agent.name, rules))
     return f"<{name}><FinInstnId>{code}{member}{called}</FinInstnId></{name}>"

@@ -186,10 +186,15 @@ def _party(node: Node, role: str) -> Party:
     agent = Agent(
         bic=institution.text("BICFI") or institution.text("BIC"),
         member_id=member_id,
-        clearing_system=institution.text("ClrSysMmbId", "ClrSysId", "Cd") if member_id else "CNAPS",
+        clearing_system=_system(institution) if member_id else "CNAPS",
         name=institution.text("Nm"),
     )
     return Party(node.text(role, "Nm"), account, agent)
+
+
+def _system(institution: Node) -> str:
+    way = ("ClrSysMmbId", "ClrSysId")
+    return institution.text(*way, "Cd") or institution.text(*way, "Prtry")
 
 
 __all__ = ["FAMILY", "BlockEnd", "BlockHead", "FileHead", "Read", "Transfer", "read_pain001"]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from milepost.bank.files.amounts import decimals_of
 from milepost.bank.files.characters import Repertoire
 
 Version = Literal["pain.001.001.09", "pain.001.001.03"]
@@ -37,6 +39,15 @@ class BankRules(BaseModel):
     charge_bearer: Literal["", "DEBT", "CRED", "SHAR", "SLEV"] = ""
     service_level: str = Field(default="", max_length=4, pattern=r"^[A-Z]*$")
     batch_booking: bool | None = None
+
+    @field_validator("currencies")
+    @classmethod
+    def _can_be_written(cls, value: frozenset[str]) -> frozenset[str]:
+        """The schemas carry three capital letters and five decimals: no bitcoin goes through a bank."""
+        odd = [code for code in value if not re.fullmatch("[A-Z]{3}", code) or decimals_of(code) > 5]
+        if odd or not value:
+            raise ValueError(f"no bank file pays in {', '.join(sorted(odd)) or 'no currency at all'}")
+        return value
 
 
 def sepa_rules(version: Version = "pain.001.001.09") -> BankRules:

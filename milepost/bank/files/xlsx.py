@@ -206,7 +206,9 @@ def read_workbook(source: Source, *, columns_max: int = COLUMNS_MAX) -> Iterator
         sheet = book.worksheets[0]
         # A sheet may claim a size it does not have, and a reader that believes it walks a million rows.
         sheet.reset_dimensions()
-        for number, row in enumerate(sheet.iter_rows(max_row=ROWS_MAX, max_col=columns_max), start=1):
+        for number, row in enumerate(sheet.iter_rows(max_col=columns_max), start=1):
+            if number > ROWS_MAX:
+                raise FileUnreadable(finding("sheet_too_long", "file", most=ROWS_MAX))
             cells = [_read(cell) for cell in row]
             while cells and cells[-1].kind == "blank":
                 cells.pop()
@@ -243,11 +245,19 @@ def _unpacks_safely(content: bytes) -> None:
             if len(members) > MEMBERS_MAX or sum(m.file_size for m in members) > UNPACKED_MAX:
                 raise FileUnreadable(finding("file_too_large", "file", most=UNPACKED_MAX))
             for member in members:
-                if member.filename.endswith((".xml", ".rels")) and member.file_size:
+                if member.file_size:
                     with package.open(member) as part:
-                        refuse_disguise(part.read(OPENING_MAX))
+                        _refuse_hidden_xml(member.filename, part.read(OPENING_MAX))
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
         raise _broken(str(error)) from None
+
+
+def _refuse_hidden_xml(name: str, head: bytes) -> None:
+    """A part is XML by what it holds and not by its name, which the package's author chooses."""
+    begins = head.removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n\0")[:1] == b"<"
+    wide = head[:2] in (b"\xff\xfe", b"\xfe\xff")
+    if begins or wide or name.endswith((".xml", ".rels")):
+        refuse_disguise(head)
 
 
 def _broken(what: str) -> FileUnreadable:

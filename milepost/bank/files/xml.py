@@ -60,11 +60,12 @@ def opened(source: Source, *, bytes_max: int = BYTES_MAX) -> BinaryIO:
         handle = source
     size = handle.seek(0, 2)
     handle.seek(0)
-    if size == 0:
-        raise FileUnreadable(finding("file_empty", "file"))
-    if size > bytes_max:
-        raise FileUnreadable(finding("file_too_large", "file", most=bytes_max))
-    return handle
+    if 0 < size <= bytes_max:
+        return handle
+    if handle is not source:
+        handle.close()
+    said = finding("file_too_large", "file", most=bytes_max) if size else finding("file_empty", "file")
+    raise FileUnreadable(said)
 
 
 def digest_of(handle: BinaryIO) -> str:
@@ -96,7 +97,8 @@ def read_opening(handle: BinaryIO, family: str) -> Opening:
 
 def refuse_disguise(head: bytes) -> None:
     """Refuse an opening in an encoding that is not read, or with a DOCTYPE."""
-    if head[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in head[:1024]:
+    wide = head[:2] in (b"\xff\xfe", b"\xfe\xff") or (head[:4].strip(b"\0")[:1] == b"<" and b"\0" in head[:8])
+    if wide:
         raise FileUnreadable(finding("xml_encoding", "file", encoding="UTF-16/UTF-32").at(line=1))
     declared = _DECLARATION.match(head.removeprefix(b"\xef\xbb\xbf").lstrip())
     if declared is not None and declared[1].decode().lower() not in ENCODINGS:
