@@ -91,7 +91,10 @@ Read = FileHead | BlockHead | Transfer | BlockEnd
 
 
 def read_pain001(source: Source) -> Iterator[Read]:
-    """Head, then each block's head, its payments and its end, as they stand in the file."""
+    """Head, then each block's head, its payments and its end, as they stand in the file.
+
+    A file that breaks off is known as such at its end only: act on nothing before the last one has come.
+    """
     handle = opened(source)
     try:
         yield from _read(handle, read_opening(handle, FAMILY))

@@ -33,13 +33,6 @@ NAMESPACE = "urn:iso:std:iso:20022:tech:xsd:"
 
 _DECLARATION = re.compile(rb"<\?xml\s[^>]*?encoding\s*=\s*[\"']([A-Za-z0-9._\-]+)[\"']")
 _NAME_START = re.compile(rb"[A-Za-z_:\x80-\xff]")
-_TRUNCATED = frozenset(
-    {
-        etree.ErrorTypes.ERR_TAG_NOT_FINISHED,
-        etree.ErrorTypes.ERR_GT_REQUIRED,
-        etree.ErrorTypes.ERR_LTSLASH_REQUIRED,
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +137,7 @@ def _root_tag(start: bytes) -> str:
         for _, element in parser.read_events():
             return str(element.tag)
     except etree.XMLSyntaxError as error:
-        raise _unreadable(error, None) from None
+        raise _unreadable(error, None, None) from None
     raise _no_start(start, 0)
 
 
@@ -175,23 +168,38 @@ def walk(handle: BinaryIO, opening: Opening, wanted: Collection[str]) -> Iterato
         remove_comments=True,
         remove_pis=True,
     )
+    # One event is held back: of a tag in which the file breaks off the parser first says that it starts.
+    held: tuple[str, str, Any] | None = None
     try:
         for event, element in context:
-            yield event, element.tag[len(prefix) :], element
+            if held is not None:
+                yield held
+            held = event, element.tag[len(prefix) :], element
     except etree.XMLSyntaxError as error:
-        raise _unreadable(error, context.error_log) from None
+        raise _unreadable(error, context.error_log, handle) from None
+    if held is not None:
+        yield held
 
 
-def _unreadable(error: Any, log: Any) -> FileUnreadable:
+def _unreadable(error: Any, log: Any, handle: BinaryIO | None) -> FileUnreadable:
     """The parser's complaint with its line, which for some complaints stands in its log only."""
     code, line, what = error.code, error.lineno or 0, error.msg or "unreadable"
     entries = list(log) if log is not None and not line else []
     if entries:
         code, line, what = entries[0].type, entries[0].line, entries[0].message
-    if code in _TRUNCATED:
+    if code == etree.ErrorTypes.ERR_TAG_NOT_FINISHED or (handle is not None and _breaks_off(handle, line)):
         return FileUnreadable(finding("xml_truncated", "file").at(line=line))
     what = re.sub(r", line \d+, column \d+$", "", what.splitlines()[0]).rstrip(".")
     return FileUnreadable(finding("xml_broken", "file", what=what[:200]).at(line=line))
+
+
+def _breaks_off(handle: BinaryIO, line: int) -> bool:
+    """Whether the complaint is about the last line and that line does not end as XML does."""
+    handle.seek(0)
+    lines, last = 1, b""
+    while piece := handle.read(2**16):
+        lines, last = lines + piece.count(b"\n"), piece
+    return line == lines and not last.endswith(b">")
 
 
 def placed(element: Any, parent: str, namespace: str) -> None:
