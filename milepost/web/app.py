@@ -22,6 +22,7 @@ from milepost.web import (
     login,
     office,
     projects,
+    public,
     ranking_deeds,
     rankings,
     reviews,
@@ -52,6 +53,7 @@ def create_app(database: Database, settings: Settings, *, clock: Clock | None = 
     # The sheets of the pool before its entries: their addresses look like an entry's.
     for part in (
         login,
+        public,
         invitations,
         steps,
         projects,

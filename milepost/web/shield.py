@@ -125,7 +125,10 @@ class Shield:
     def _harden(self, scope: Scope, headers: MutableHeaders) -> None:
         for name, value in HEADERS.items():
             headers.setdefault(name, value)
-        if not str(scope["path"]).startswith("/static/"):
+        if str(scope["path"]).startswith("/public/"):
+            # The same for everybody; a page that may be kept says so itself, an error never does.
+            headers.setdefault("cache-control", "no-store")
+        elif not str(scope["path"]).startswith("/static/"):
             headers["cache-control"] = "no-store"
         if self.https:
             headers["strict-transport-security"] = "max-age=31536000"

@@ -35,6 +35,10 @@ ANYBODY = {
     "POST /login",
     "POST /language",
     "POST /api/v1/session",
+    # Public notices: the same for everybody.
+    "GET /public/notices",
+    "GET /public/notices/{id}",
+    "GET /public/notices/lists/{programme_id}/{opens_on}",
     "GET /invitations/{token}",
     "POST /invitations/{token}/code",
     "POST /invitations/{token}/enter",
