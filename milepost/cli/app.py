@@ -42,11 +42,13 @@ person = _group("人员与角色 · People, their roles and passwords.")
 mail = _group("邮件 · Mail.")
 flow = _group("流程：查看、运行、部署 · Flows: list, run, deploy.")
 pool = _group("专家库：导入、导出、查看、查重 · The expert pool: import, export, list, find duplicates.")
+drawing = _group("专家抽取：列出、查看、导出、核验 · Draws of experts: list, show, export, verify.")
 app.add_typer(programme, name="programme")
 app.add_typer(person, name="person")
 app.add_typer(mail, name="mail")
 app.add_typer(flow, name="flow")
 app.add_typer(pool, name="experts")
+app.add_typer(drawing, name="draw")
 
 
 def _version(wanted: bool) -> None:
@@ -101,4 +103,14 @@ def command(
 
 
 # Last: these modules enter their commands above.
-from milepost.cli import evidence, experts, flows, importing, people, programmes, running, steps  # noqa: E402, F401
+from milepost.cli import (  # noqa: E402, F401
+    draw,
+    evidence,
+    experts,
+    flows,
+    importing,
+    people,
+    programmes,
+    running,
+    steps,
+)

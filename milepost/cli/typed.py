@@ -1,7 +1,8 @@
 """Turns what was typed for a step, as JSON or as key=value, into the input of ``perform``.
 
 A sum is written as people write it (``amount=1.5万元`` for ``amount_minor``), a person by login
-(``expert=wang`` for ``expert_id``), a programme by code, a file by its path (``documents=@report.pdf``), a
+(``expert=wang`` for ``expert_id``), a programme by code, rounds by their projects
+(``rounds=P-1,P-2``), a file by its path (``documents=@report.pdf``), a
 part by a dot (``scores.quality=8``). What does not fit is left to the step's own model, which says so by
 field; nothing is dropped in silence.
 """
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from milepost.cli.subjects import Named, person_named, programme_named
+from milepost.cli.subjects import Named, find, person_named, programme_named
 from milepost.cli.terminal import Usage
 from milepost.db import Session
 from milepost.documents import not_brought, store
@@ -60,6 +61,10 @@ def read_input(
             input[name] = str(person_named(session, value))
         elif name == "programme_id":
             input[name] = str(programme_named(session, value))
+        elif name == "rounds":
+            input[name] = [_round(session, part) for part in value.split(",") if part.strip()]
+        elif name == "round_id":
+            input[name] = _round(session, value)
         elif name == "documents":
             input[name] = [_document(session, d, person_id, bytes_max) for d in value.split(",") if d]
         else:
@@ -107,6 +112,13 @@ def _loose(text: str) -> Any:
         return json.loads(text)
     except ValueError:
         return text
+
+
+def _round(session: Session, text: str) -> str:
+    """A round by its id, or the latest of a project: CODE/round, or the code alone."""
+    part = text.strip()
+    found = find(session, part)
+    return str((found if found.noun == "round" else find(session, f"{part}/round")).id)
 
 
 def _document(session: Session, text: str, person_id: UUID, bytes_max: int) -> str:

@@ -6,6 +6,7 @@ so memory does not grow with them. What is checked, in this order:
 - every chain from its genesis, from the stored bytes: no gap, no other hash, its head the last event;
 - every event's columns and transfers against what its body says, and nothing beside the bodies;
 - every row against its last event, and every figure that rows carry against a recount (``recounts``);
+- every draw of experts computed again from what was committed and the public value (``draws``);
 - every machine against the digest that names it;
 - every seal against its leaves, and every leaf against today's chain, which must still begin with it.
 
@@ -30,6 +31,7 @@ import psycopg
 
 from milepost.db import Database
 from milepost.evidence.chain import Link, check_chain, head_leaf
+from milepost.evidence.draws import check_draws
 from milepost.evidence.merkle import EMPTY_ROOT, leaf_hash, node_hash
 from milepost.evidence.recounts import Recount, recounts
 
@@ -140,6 +142,8 @@ def verify(database: Database, *, root: str | None = None, progress: Progress | 
         _check_heads(conn, findings)
         for recount in recounts():
             _check_recount(conn, recount, findings)
+        for fault in check_draws(conn):
+            findings.add(fault.code, fault.where, fault.zh, fault.en)
         _check_machines(conn, findings)
         _check_seals(conn, report, findings, root)
     report.faults = findings.all()

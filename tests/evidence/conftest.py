@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import psycopg
 import pytest
@@ -29,9 +30,16 @@ def lived(server: EmbeddedPostgres, template: str) -> Iterator[Lived]:
 
 @pytest.fixture
 def copy(server: EmbeddedPostgres, lived: Lived) -> Iterator[Copy]:
+    with copied(server, lived.name) as made:
+        yield made
+
+
+@contextmanager
+def copied(server: EmbeddedPostgres, of: str) -> Iterator[Copy]:
+    """A copy of a database, gone afterwards."""
     name = f"copy_{secrets.token_hex(6)}"
     with psycopg.connect(server.url("postgres", "postgres"), autocommit=True) as admin:
-        admin.execute(f"CREATE DATABASE {name} TEMPLATE {lived.name} STRATEGY FILE_COPY")
+        admin.execute(f"CREATE DATABASE {name} TEMPLATE {of} STRATEGY FILE_COPY")
         owner = server.url("postgres", name)
         database = Database(server.url("milepost_app", name), owner_url=owner)
 

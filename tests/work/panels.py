@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from milepost.actions import Actor
 from milepost.db import Database
-from milepost.demo.panels import KINDS, draw_panels
+from milepost.demo.panels import FIGURE, KINDS, draw_panels
 from milepost.experts.pool import NewExpert, enrol
 from milepost.experts.records import Unit
 from milepost.work.reviews import PanelReport, fill_panels
@@ -85,6 +86,28 @@ def drawn(database: Database, *, projects: int = 1, experts: int = 16, name: str
     panels = announce_ready(database, projects=projects, experts=experts, name=name)
     panels.draw_id = draw_panels(panels.world, panels.rounds)
     return panels
+
+
+def draw_again(world: World, rounds: list[UUID], replaces: UUID, *, reason: str) -> UUID:
+    """A redraw that names the voided draw before it and says why, concluded: its id."""
+    published_on = world.clock.today() + timedelta(days=1)
+    draw_id = world.take(
+        "programme_officer",
+        "draw.announce",
+        None,
+        programme_id=str(world.published.id),
+        office_path=world.path,
+        title="示例：重抽",
+        rounds=[str(id) for id in rounds],
+        source_name=FIGURE,
+        source_on=published_on.isoformat(),
+        replaces=str(replaces),
+        reason=reason,
+    ).subject_id
+    world.take("supervisor", "draw.witness", draw_id)
+    world.clock.set(published_on)
+    world.take("programme_officer", "draw.conclude", draw_id, value="2987.05", evidence="示例：交易所网站")
+    return draw_id
 
 
 def expert_actor(id: UUID) -> Actor:
