@@ -216,7 +216,7 @@ TASK_STEPS: tuple[Step, ...] = (
     ),
     Step(
         "task.decline",
-        ("invited", "accepted"),
+        ("invited", "accepted", "late"),
         "declined",
         words("谢绝评审", "Decline the task"),
         guards=("task_is_mine",),
