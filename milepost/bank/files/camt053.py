@@ -14,7 +14,7 @@ from datetime import date, datetime
 from types import TracebackType
 from typing import Any
 
-from lxml import etree  # type: ignore[import-untyped]
+from lxml import etree
 
 from milepost.bank.files.batch import BBAN, IBAN, Account, Agent, Party
 from milepost.bank.files.findings import FileUnreadable, Finding, finding

@@ -16,7 +16,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from lxml import etree  # type: ignore[import-untyped]
+from lxml import etree
 
 from milepost.bank.files.amounts import NotAnAmount, amount_minor_of
 from milepost.bank.files.findings import FileUnreadable, finding
