@@ -237,6 +237,7 @@ def _show(terminal: Terminal, row: dict[str, Any]) -> None:
     for tie in row["ties"]:
         ended = terminal.say("（已结束）", " (ended)") if tie["ended_at"] else ""
         other = tie["other_name"] or tie["other_unit_key"] or tie["code"]
+        other = other or terminal.say("一项申报", "an application")
         terminal.print(f"  {terminal.text(TIE_LABELS[tie['kind']])}: {other}{ended}")
     for absence in row["absences"]:
         words = _days(absence["from_on"], absence["to_on"])

@@ -17,7 +17,7 @@ from milepost.db import Session
 from milepost.experts.duplicates import Pair, find_duplicates
 from milepost.experts.permits import PERMITS, READERS, SELF, parts_of
 from milepost.queries.projects import Page
-from milepost.queries.sight import Row, rows
+from milepost.queries.sight import MINE, VISIBLE, Row, review_open, rows
 from states.case import SYSTEM_ID
 
 PAGE = 50
@@ -205,7 +205,7 @@ def expert(session: Session, actor_id: UUID, person_id: UUID) -> Row | None:
     if "read_phone" not in sees:
         row["phone"] = _masked(row["phone"])
     row["used"] = load_used(session, [person_id], day.year)[person_id]
-    row.update(_over_time(session, person_id, sees, day))
+    row.update(_over_time(session, actor_id, person_id, sees, day))
     return row
 
 
@@ -244,7 +244,7 @@ def _masked(phone: str) -> str:
     return masked_phone(phone)
 
 
-def _over_time(session: Session, person_id: UUID, sees: frozenset[str], day: date) -> Row:
+def _over_time(session: Session, actor_id: UUID, person_id: UUID, sees: frozenset[str], day: date) -> Row:
     """Affiliations, and for those on the review's side ties, absences, bans and who changed what."""
     given = {"id": person_id, "day": day}
     known: Row = {
@@ -262,14 +262,17 @@ def _over_time(session: Session, person_id: UUID, sees: frozenset[str], day: dat
     }
     if "read_review_side" not in sees:
         return known
+    # A project's code often names a unit: it is for those who see the project and its review.
     known["ties"] = rows(
         session,
-        "SELECT t.id, t.kind, coalesce(t.other_name, o.name) AS other_name, t.other_unit_key, p.code, "
+        f"WITH {MINE} SELECT t.id, t.kind, coalesce(t.other_name, o.name) AS other_name, t.other_unit_key, "
+        f"CASE WHEN %(everything)s OR ({VISIBLE} AND {review_open()}) THEN p.code END AS code, "
+        "t.project_id IS NOT NULL AS of_application, "
         "t.since_on, t.until_on, t.evidence, t.declared_at, t.ended_at, t.declared_by = t.person_id AS own "
         "FROM tie t LEFT JOIN person o ON o.id = t.other_person_id "
         "LEFT JOIN project p ON p.id = t.project_id "
         "WHERE t.person_id = %(id)s ORDER BY t.ended_at IS NOT NULL, t.declared_at DESC, t.id LIMIT 200",
-        given,
+        {**given, "actor": actor_id, "today": day, "everything": actor_id == SYSTEM_ID},
     )
     known["absences"] = rows(
         session,
