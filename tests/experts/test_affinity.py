@@ -1,4 +1,4 @@
-"""Affinity is what subject codes and texts say, in whole numbers that can be recomputed from what is shown."""
+"""Affinity is what subject codes and texts say, in whole numbers, and what it shows is how it came about."""
 
 from __future__ import annotations
 
