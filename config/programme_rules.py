@@ -13,7 +13,7 @@ from fractions import Fraction
 from functools import partial
 
 from config.programme_problems import Found
-from config.programmes import Programme
+from config.programmes import BUILT_IN_DAYS, Programme
 from config.toml_lines import KeyPath
 
 Rule = Callable[[Programme], Iterator[Found]]
@@ -336,8 +336,8 @@ def deadlines_are_well_formed(programme: Programme) -> Iterator[Found]:
 
 
 def reminders_refer_to_deadlines(programme: Programme) -> Iterator[Found]:
-    """Every reminder is about a deadline of this file, and can happen."""
-    known = [deadline.name for deadline in programme.deadlines]
+    """Every reminder is about a deadline of this file or one that all programmes have, and can happen."""
+    known = [*(deadline.name for deadline in programme.deadlines), *BUILT_IN_DAYS]
     for index, reminder in enumerate(programme.reminders):
         if reminder.deadline not in known:
             close = difflib.get_close_matches(reminder.deadline, known, n=1)

@@ -17,6 +17,14 @@ Unit = Literal["working_days", "calendar_days", "months", "years"]
 SupportMode = Literal["pre_subsidy", "post_subsidy", "milestone_subsidy", "lump_sum", "small_grant"]
 WaitsFor = Literal["agreement", "milestone", "acceptance"]
 PledgeSigner = Literal["unit", "leader"]
+# Days that are the same in every programme (``states.machines``); a file may name reminders of its own for them.
+BUILT_IN_DAYS = (
+    "notice_closes",
+    "draw_value_due",
+    "review_request_answer_due",
+    "call_opens",
+    "call_closes",
+)
 
 
 def _ratio(value: object) -> Fraction:

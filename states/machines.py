@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from config.programmes import Deadline, Programme
+from config.programmes import BUILT_IN_DAYS, Deadline, Programme, Reminder
 from states import draws, funding, gates, milestone, payment, review, review_guards, review_requests
 from states.guards import GUARDS
 from states.postings import POSTINGS
@@ -79,6 +79,13 @@ BUILT_IN_DEADLINES: tuple[Deadline, ...] = (
     ),
 )
 
+assert {deadline.name for deadline in BUILT_IN_DEADLINES} == set(BUILT_IN_DAYS)
+
+# A day that the law sets is reminded of in every programme; one that names reminders of its own goes by those.
+BUILT_IN_REMINDERS: tuple[Reminder, ...] = (
+    Reminder(deadline="review_request_answer_due", days=(-30, -7, -1, 1, 7), escalate_to=("supervisor",)),
+)
+
 
 class UnknownName(ValueError):
     """A name that nothing answers to, with the list of those that exist."""
@@ -95,6 +102,13 @@ class Compiled:
     programme: Programme
     machines: dict[str, NounMachine]
     deadlines: dict[str, tuple[Deadline, ...]]
+
+    @property
+    def reminders(self) -> tuple[Reminder, ...]:
+        """The programme's reminders, and those of built-in days that it says nothing about."""
+        said = {reminder.deadline for reminder in self.programme.reminders}
+        more = tuple(reminder for reminder in BUILT_IN_REMINDERS if reminder.deadline not in said)
+        return (*self.programme.reminders, *more)
 
     def step(self, name: str) -> Step | None:
         """The row of a step in this programme, or None."""

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from uuid import UUID
 
-from milepost.cases import load_cases
+from milepost.cases import FACTS, load_cases
 from milepost.db import Session
 from milepost.programmes import load_published
-from milepost.queries.sight import MINE, ROLES_OF_P, VISIBLE, Row, Sight, masked, review_open, rows
+from milepost.queries.sight import (
+    GRANTEES,
+    MINE,
+    OBJECTORS,
+    ROLES_OF_P,
+    VISIBLE,
+    Row,
+    Sight,
+    masked,
+    review_open,
+    rows,
+)
 from states.gates import shut_gates
 from states.machines import Compiled
 from states.refusals import Refusal
@@ -76,8 +87,14 @@ class ProjectView:
     tasks: list[Row] = field(default_factory=list)
     notices: list[Row] = field(default_factory=list)
     objections: list[Row] = field(default_factory=list)
+    review_requests: list[Row] = field(default_factory=list)
     holds: list[Row] = field(default_factory=list)
     deadlines: list[Row] = field(default_factory=list)
+    votes: list[Row] = field(default_factory=list)
+    draws: list[Row] = field(default_factory=list)
+    dossier: Row | None = None
+    request_until: date | None = None
+    """The last day on which a decision not to fund can be asked to be reviewed; None where there is none."""
 
     def parts(self) -> dict[str, list[Row]]:
         """The parts that have states of their own, by noun."""
@@ -89,6 +106,7 @@ class ProjectView:
             "task": self.tasks,
             "notice": self.notices,
             "objection": self.objections,
+            "review_request": self.review_requests,
         }
 
 
@@ -112,7 +130,19 @@ _READS: dict[str, str] = {
       WHERE s.project_id = %(id)s AND {_OPEN} ORDER BY n.name, s.id""",
     "notice": "SELECT s.* FROM notice s WHERE s.project_id = %(id)s ORDER BY s.issued_on, s.id",
     "objection": f"SELECT s.* FROM objection s WHERE s.project_id = %(id)s AND {_OPEN} ORDER BY s.id",
+    "review_request": f"""SELECT s.* FROM review_request s WHERE s.project_id = %(id)s
+      AND (%(grantee)s OR {_OPEN}) ORDER BY s.id""",
 }
+_VOTES = f"""SELECT v.round_id, v.present, v.in_favour, v.against, v.abstained, v.minutes, v.recorded_at,
+  n.name AS recorded_by FROM vote v JOIN person n ON n.id = v.recorded_by
+  WHERE v.project_id = %(id)s AND {_OPEN} ORDER BY v.recorded_at, v.id"""
+_DRAWS = f"""SELECT r.round_id, r.voided_at, d.id, d.title, d.state FROM draw_round r
+  JOIN draw d ON d.id = r.draw_id WHERE r.project_id = %(id)s AND {_OPEN} ORDER BY d.announced_at, d.id"""
+# Whom the applicant asks to keep away is theirs, and the review's.
+_DOSSIER = f"""SELECT o.summary, o.fields, o.team,
+  CASE WHEN %(grantee)s OR {_OPEN} THEN o.unsuitable ELSE '[]' END AS unsuitable
+  FROM dossier o WHERE o.project_id = %(id)s"""
+_MEMBER = ("name", "unit", "part")
 
 
 def project_view(session: Session, actor_id: UUID, id: UUID) -> ProjectView | None:
@@ -143,10 +173,21 @@ def project_view(session: Session, actor_id: UUID, id: UUID) -> ProjectView | No
 
 def _read_parts(session: Session, view: ProjectView) -> None:
     sight, parts = view.sight, view.parts()
-    asked = {"id": view.row["id"], "actor": sight.actor_id, "today": session.clock.today()}
+    asked = {
+        "id": view.row["id"],
+        "actor": sight.actor_id,
+        "today": session.clock.today(),
+        "grantee": bool(sight.roles & GRANTEES),
+    }
     for noun, sql in _READS.items():
         if noun in sight.nouns or noun == "milestone":
             parts[noun].extend(r for r in rows(session, sql, asked) if sight.sees(noun, r))
+    if "round" in sight.nouns:
+        view.votes, view.draws = rows(session, _VOTES, asked), rows(session, _DRAWS, asked)
+    if sight.roles & (GRANTEES | OBJECTORS):
+        view.dossier = _dossier(session, asked)
+    if "review_request" in sight.nouns:
+        view.request_until = _request_until(session, view)
     for payee in view.payees:
         if not sight.account_numbers:
             payee["account_no"] = masked(payee["account_no"])
@@ -158,6 +199,26 @@ def _read_parts(session: Session, view: ProjectView) -> None:
                 row.pop(column, None)
         for payment in view.payments:
             payment["duties"] = []
+
+
+def _dossier(session: Session, asked: Row) -> Row | None:
+    """What the application says of its subject and people; identity numbers' hashes are nobody's to read."""
+    found = rows(session, _DOSSIER, asked)
+    if not found:
+        return None
+    dossier = found[0]
+    for part in ("team", "unsuitable"):
+        dossier[part] = [{key: person.get(key, "") for key in _MEMBER} for person in dossier[part]]
+    return dossier
+
+
+def _request_until(session: Session, view: ProjectView) -> date | None:
+    """By the same fact that the step's guard goes by."""
+    if view.row["state"] != "declined":
+        return None
+    sql = f"SELECT {FACTS['declined_on']}::date AS day FROM project p WHERE p.id = %(id)s"
+    day = rows(session, sql, {"id": view.row["id"]})[0]["day"]
+    return day + timedelta(days=view.compiled.programme.review_request_days) if day else None
 
 
 def _holds(session: Session, view: ProjectView) -> list[Row]:

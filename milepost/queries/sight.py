@@ -24,12 +24,13 @@ from schema.nouns import NOUNS
 Row = dict[str, Any]
 
 _PARTS = frozenset({"project", "milestone", "payment", "payee", "notice"})
+OWN_REQUESTS = frozenset({"review_request"})
 SEES: dict[str, frozenset[str]] = {
-    "applicant": _PARTS,
-    "principal_investigator": _PARTS,
-    "programme_officer": _PARTS | {"round", "task", "objection"},
+    "applicant": _PARTS | OWN_REQUESTS,
+    "principal_investigator": _PARTS | OWN_REQUESTS,
+    "programme_officer": _PARTS | {"round", "task", "objection", "review_request"},
     "finance_officer": _PARTS,
-    "supervisor": _PARTS | {"round", "task", "objection"},
+    "supervisor": _PARTS | {"round", "task", "objection", "review_request"},
     "counsel": frozenset({"project", "milestone", "notice"}),
     "evaluator": frozenset({"project"}),
     "expert": frozenset(),
@@ -93,13 +94,20 @@ class Sight:
     def nouns(self) -> frozenset[str]:
         """The nouns that are shown whole; one's own tasks and milestones come on top."""
         shown = frozenset[str]().union(*(SEES.get(role, frozenset()) for role in self.roles))
-        return shown - REVIEW if self.conflicted else shown
+        return shown - self.closed
+
+    @property
+    def closed(self) -> frozenset[str]:
+        """What a conflict closes. A grantee's request for review is their own, and stays with them."""
+        if not self.conflicted:
+            return frozenset()
+        return REVIEW - OWN_REQUESTS if self.roles & GRANTEES else REVIEW
 
     def sees(self, noun: str, row: Row) -> bool:
         """Whether one subject is shown."""
         if noun in self.nouns:
             return True
-        if self.conflicted and noun in REVIEW:
+        if noun in self.closed:
             return False
         own = {"task": ("expert", "expert_id"), "milestone": ("evaluator", "evaluator_id")}.get(noun)
         return own is not None and own[0] in self.roles and row.get(own[1]) == self.actor_id

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from milepost.db import Session
-from milepost.queries.sight import GRANTEES, REVIEW, Sight, review_open, rows
+from milepost.queries.sight import GRANTEES, OWN_REQUESTS, REVIEW, Sight, review_open, rows
 from states.labels import every_step
 from states.roles import PERMISSIONS
 
@@ -66,7 +66,7 @@ def timeline(
             "id": project_id,
             "before": before,
             "nouns": sorted(sight.nouns),
-            "review": sorted(REVIEW),
+            "review": sorted(REVIEW - OWN_REQUESTS if sight.roles & GRANTEES else REVIEW),
             "actor": sight.actor_id,
             "today": session.clock.today(),
             "own": own,

@@ -24,7 +24,7 @@ _WAITING = (
     "counsel",
 )
 # These days come by themselves: nobody has anything to do for them.
-_BY_ITSELF = [deadline.name for deadline in BUILT_IN_DEADLINES]
+_BY_ITSELF = [deadline.name for deadline in BUILT_IN_DEADLINES if deadline.act]
 
 _DUE = "(SELECT min(d.due_on) FROM deadline d WHERE d.subject_id = {0} AND d.closed_seq IS NULL)"
 _WHO = " OR ".join(f"(d.who ? '{role}' AND {holds_role([role])})" for role in _WAITING)
@@ -59,7 +59,7 @@ _SQL = f"""WITH {MINE}, item AS (
 )
 SELECT i.noun, i.subject_id, i.project_id, i.due_on, p.code, p.title, p.unit_name, p.programme_id, p.currency,
   CASE i.noun WHEN 'project' THEN p.state
-    ELSE coalesce(m.state, y.state, e.state, t.state, r.state, o.state, n.state) END AS state,
+    ELSE coalesce(m.state, y.state, e.state, t.state, r.state, o.state, n.state, q.state) END AS state,
   coalesce(m.number, k.number, r.number) AS number, m.title AS part_title, y.amount_minor, r.stage,
   i.noun = 'task' AND t.expert_id = %(actor)s AS own_task
 FROM one i JOIN project p ON p.id = i.project_id
@@ -71,6 +71,7 @@ LEFT JOIN task t ON i.noun = 'task' AND t.id = i.subject_id
 LEFT JOIN round r ON (i.noun = 'round' AND r.id = i.subject_id) OR r.id = t.round_id
 LEFT JOIN objection o ON i.noun = 'objection' AND o.id = i.subject_id
 LEFT JOIN notice n ON i.noun = 'notice' AND n.id = i.subject_id
+LEFT JOIN review_request q ON i.noun = 'review_request' AND q.id = i.subject_id
 WHERE %(after_day)s::date IS NULL
   OR (coalesce(i.due_on, 'infinity'), i.subject_id) > (%(after_day)s, %(after_id)s)
 ORDER BY coalesce(i.due_on, 'infinity'), i.subject_id LIMIT %(limit)s"""

@@ -59,7 +59,7 @@ def next_day(session: Session, compiled: Compiled, today: date, facts: Sequence[
     at = bisect_right(facts, today)
     if at < len(facts):
         found.append(facts[at])
-    reminders = [(r.deadline, days) for r in compiled.programme.reminders for days in r.days]
+    reminders = [(r.deadline, days) for r in compiled.reminders for days in r.days]
     given = {
         "names": [name for name, _ in reminders],
         "days": [days for _, days in reminders],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -11,6 +12,7 @@ from fastapi import APIRouter
 from starlette.responses import RedirectResponse, Response
 
 from milepost.documents import Stored, content_of, described
+from milepost.experts.subjects import subject_label
 from milepost.programmes import load_published
 from milepost.queries.feedback import feedback
 from milepost.queries.projects import (
@@ -29,6 +31,7 @@ from milepost.web.offers import Offer, heading, home_of, offers_for, roots
 from milepost.web.render import page
 from milepost.web.visitor import Member, Missing, Visitor
 from schema.nouns import NOUNS
+from states.labels import said
 from states.machines import Compiled
 from states.roles import PERMISSIONS
 from states.stages import STAGES
@@ -126,6 +129,7 @@ class ProjectPage:
     earlier: bool
     names: dict[UUID, str]
     feedback: list[Row]
+    subjects: Callable[[list[str]], list[str]]
 
 
 def _stages(project: ProjectView) -> list[tuple[str, str]]:
@@ -165,6 +169,7 @@ def project(visitor: Member, id: UUID, before: int | None = None) -> Response:
         before is not None,
         names,
         feedback(visitor.session, id, found.compiled.programme) if found.sight.grantee_only else [],
+        lambda codes: [said(subject_label(code), visitor.locale) for code in codes],
     )
     return page(visitor, "project.html", view)
 

@@ -82,7 +82,7 @@ def _rules(session: Session) -> Rules:
     """The reminders of every programme version that some deadline could belong to."""
     found: dict[tuple[UUID, str], list[Reminder]] = defaultdict(list)
     for (id,) in session.conn.execute("SELECT id FROM programme_version").fetchall():
-        for reminder in programme_of(session.conn, session.programmes, id).programme.reminders:
+        for reminder in programme_of(session.conn, session.programmes, id).reminders:
             found[id, reminder.deadline].append(reminder)
     return found
 
