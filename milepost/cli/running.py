@@ -175,6 +175,7 @@ def demo(
 
 
 def _tell_demo(terminal: Terminal, demo: DemoReady) -> None:
+    from milepost.demo.run import TO_SEE
     from states.labels import role_label
 
     if terminal.as_json:
@@ -186,9 +187,14 @@ def _tell_demo(terminal: Terminal, demo: DemoReady) -> None:
     for one in demo.logins:
         by_role.setdefault(one.role, []).append(one.login)
     rows = [
-        (terminal.text(role_label(role)), ", ".join(logins[:4]) + (" …" if len(logins) > 4 else ""))
+        (terminal.text(role_label(role)), _some(logins), terminal.text(TO_SEE[role]))
         for role, logins in by_role.items()
     ]
-    terminal.table((("角色", "role"), ("登录名", "log-ins")), rows)
+    terminal.table((("角色", "role"), ("登录名", "log-ins"), ("现在可看", "what there is to see now")), rows)
     terminal.line(f"所有人的密码：{demo.password}", f"Everybody's password: {demo.password}")
     _tell_serving(terminal, demo.serving)
+
+
+def _some(logins: list[str]) -> str:
+    """A few log-ins in as little room as can be."""
+    return "\n".join(logins) if len(logins) < 3 else f"{logins[0]} … {logins[-1]}"

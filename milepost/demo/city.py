@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from heapq import heapify, heappop, heappush
 from pathlib import Path
+from typing import Protocol
 from uuid import UUID, uuid5
 
 import config
@@ -96,6 +97,17 @@ class Demo:
     underway: list[str]
 
 
+class Scene(Protocol):
+    """Something that is played beside the projects, a day at a time."""
+
+    @property
+    def first(self) -> date:
+        """The day on which it begins."""
+
+    def live(self, day: date) -> None:
+        """What happens on a day; called every day, with the clock on it."""
+
+
 @dataclass(order=True, slots=True)
 class _Thread:
     """A tale under way: the day of its next beat, and the beats left with their days."""
@@ -114,17 +126,21 @@ def build_demo(
     mail: MailSettings | None = None,
     password_hash: str | None = None,
     progress: Progress | None = None,
+    goals: Mapping[str, Sequence[tuple[str, int, str]]] = GOALS,
+    scene: Callable[[Database, date], Scene] | None = None,
 ) -> Demo:
     """Live through the year before ``now`` in an empty database; the city then stands at that instant.
 
     Every state comes about by the steps of people and flows. With ``mail`` what was owed is delivered day by
-    day. ``password_hash`` is everybody's.
+    day. ``password_hash`` is everybody's. A ``scene`` is lived through beside the projects of ``goals``.
     """
     clock = SimulatedClock(now)
     database.clock = clock
     today = clock.today()
-    parts = _plan(today)
-    first = min(part.beats[0][0] for part in parts) - timedelta(days=3)
+    parts = _plan(today, goals)
+    played = scene(database, today) if scene is not None else None
+    starts = [part.beats[0][0] for part in parts] + ([played.first] if played is not None else [])
+    first = min(starts, default=today) - timedelta(days=3)
     clock.set(_at(first, 8))
     with database.session() as session:
         published = {
@@ -134,7 +150,7 @@ def build_demo(
         logins = _enter(session, password_hash)
     calls = _open_year(database, published, first, today)
     threads = [_begun(part, n, database, published, calls) for n, part in enumerate(parts)]
-    city = _City(database, clock, SimulatedBank(database, BANK), mail, now)
+    city = _City(database, clock, SimulatedBank(database, BANK), mail, now, played)
     unfinished = asyncio.run(city.live(threads, first, today, progress))
     clock.set(now)
     return Demo(today, logins, len(parts), [thread.tale.code for thread in unfinished])
@@ -157,7 +173,8 @@ _LOGINS = {
 }
 
 
-def _path(unit: int) -> str:
+def path_of(unit: int) -> str:
+    """The office of the n-th applicant unit."""
     return f"/unit-{unit:02d}/"
 
 
@@ -174,11 +191,14 @@ def _person(role: str, n: int, path: str, password_hash: str | None) -> NewPerso
 def _enter(session: Session, password_hash: str | None) -> list[LogIn]:
     people = [_person(role, n, "/", password_hash) for role in _LOGINS for n in range(1, HOW_MANY[role] + 1)]
     for n in range(1, UNITS + 1):
-        people.append(_person("applicant", n, _path(n), password_hash))
-        people.append(_person("principal_investigator", n, _path(n), password_hash))
+        people.append(_person("applicant", n, path_of(n), password_hash))
+        people.append(_person("principal_investigator", n, path_of(n), password_hash))
     enter_people(session, people)
     offices = [("/", "示例市科技局", "Example City Science Bureau")]
-    offices += [(_path(n), f"示例单位 {n:02d}", f"Example unit {n:02d}") for n in range(1, UNITS + 1)]
+    # The departments through which units apply.
+    offices += [
+        (path_of(n), f"示例区科技局 {n:02d}", f"Example district bureau {n:02d}") for n in range(1, UNITS + 1)
+    ]
     root = uuid5(NAMESPACE, "office:/")
     for path, zh, en in offices:
         parent = None if path == "/" else root
@@ -189,7 +209,8 @@ def _enter(session: Session, password_hash: str | None) -> list[LogIn]:
     return [LogIn(person.login, person.name, person.grants[0][0]) for person in people]
 
 
-def _actor(login: str) -> Actor:
+def actor_of(login: str) -> Actor:
+    """Somebody of the demo, logged in a moment ago."""
     return Actor(person_id(login), fresh=True)
 
 
@@ -206,13 +227,13 @@ class _Part:
     twist: str
 
 
-def _plan(today: date) -> list[_Part]:
-    """Sixty projects; each begins so long ago that it came to its goal on the day it is to be there since."""
+def _plan(today: date, goals: Mapping[str, Sequence[tuple[str, int, str]]]) -> list[_Part]:
+    """The projects; each begins so long ago that it came to its goal on the day it is to be there since."""
     parts: list[_Part] = []
-    for programme, goals in GOALS.items():
+    for programme, some in goals.items():
         course = COURSES[programme]
         names = [beat[0] for beat in course]
-        for n, (goal, since, twist) in enumerate(goals, start=1):
+        for n, (goal, since, twist) in enumerate(some, start=1):
             beats = list(course[: names.index(goal) + 1])
             if twist in TWISTS:
                 beats.append((twist, 1, TWISTS[twist]))
@@ -250,7 +271,7 @@ def _open_year(
     database: Database, published: Mapping[str, Published], first: date, today: date
 ) -> dict[str, UUID]:
     """Each programme's funds and calls: one that is open now, one that closed, one to come."""
-    staff = {"programme_officer": (_actor("officer1"),), "finance_officer": (_actor("finance1"),)}
+    staff = {"programme_officer": (actor_of("officer1"),), "finance_officer": (actor_of("finance1"),)}
     calls: dict[str, UUID] = {}
     for code, version in published.items():
         office = Office(database, version, staff, name=f"demo:{code}")
@@ -280,12 +301,12 @@ def _begun(
 ) -> _Thread:
     n, code = part.number, f"{_MODES[part.programme]}-{part.number:02d}"
     people = {
-        role: tuple(_actor(f"{login}{k}") for k in range(1, HOW_MANY[role] + 1))
+        role: tuple(actor_of(f"{login}{k}") for k in range(1, HOW_MANY[role] + 1))
         for role, login in _LOGINS.items()
     }
-    people["applicant"] = (_actor(f"unit{n:02d}"),)
-    people["principal_investigator"] = (_actor(f"lead{n:02d}"),)
-    office = Office(database, published[part.programme], people, name=f"demo:{code}", path=_path(n))
+    people["applicant"] = (actor_of(f"unit{n:02d}"),)
+    people["principal_investigator"] = (actor_of(f"lead{n:02d}"),)
+    office = Office(database, published[part.programme], people, name=f"demo:{code}", path=path_of(n))
     title = f"示例项目 {code}：{_TOPICS[n % len(_TOPICS)]}（虚构）"
     unit, leader = f"示例单位 {n:02d}", f"示例负责人 {n:02d}"
     requested = (20 + 7 * n) * 1_000_000
@@ -305,6 +326,7 @@ class _City:
     bank: SimulatedBank
     mail: MailSettings | None
     now: datetime
+    scene: Scene | None
 
     async def live(
         self, threads: list[_Thread], first: date, today: date, progress: Progress | None
@@ -324,6 +346,8 @@ class _City:
                 thread = heappop(threads)
                 if self._beat(thread, day):
                     heappush(threads, thread)
+            if self.scene is not None:
+                self.scene.live(day)
             self._hour(day, 14)
             with self.database.session() as session:
                 check_payments(session)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
-from fractions import Fraction
 from typing import Any
 from uuid import UUID
 
@@ -12,11 +11,10 @@ from milepost.actions import SYSTEM, Actor, Receipt, perform
 from milepost.clock import SimulatedClock
 from milepost.db import Database
 from milepost.demo.panels import draw_panels, enrol_experts, invite_drawn
+from milepost.demo.plans import plan_of
 from milepost.programmes import Published
 from schema.money import Money
-from states.tranches import milestone_part
 
-PLAN_DAYS = (120, 210, 300, 390, 480, 570)
 TO_RELEASED = ("planned", "due", "requested", "approved", "released")
 
 
@@ -58,10 +56,9 @@ class Office:
         """One step; an actor may be named by role. Raises ``Refused`` as ``perform`` does."""
         self.taken += 1
         acting = self.who(actor) if isinstance(actor, str) else actor
+        request = request_id or f"{self.name}:{self.taken}"
         with self.database.session() as session:
-            return perform(
-                session, acting, step, subject_id, given, request_id or f"{self.name}:{self.taken}"
-            )
+            return perform(session, acting, step, subject_id, given, request)
 
     def rows(self, sql: str, *params: Any) -> list[tuple[Any, ...]]:
         """What a query finds."""
@@ -98,23 +95,17 @@ class Office:
             )
 
     def apply(
-        self, code: str, *, requested_minor: int = 100_000_000, milestones: int = 2, **given: Any
+        self,
+        code: str,
+        *,
+        requested_minor: int = 100_000_000,
+        milestones: int = 2,
+        dossier: Mapping[str, Any] | None = None,
+        **given: Any,
     ) -> UUID:
-        """An application; where the programme wants them, with milestones of equal sums."""
-        plan: list[dict[str, Any]] = []
-        if self.programme.milestones.from_application:
-            part = milestone_part(self.programme, Money(requested_minor, self.currency))
-            sums = [money.minor for money in part.split([Fraction(1, milestones)] * milestones)]
-            today = self.clock.today()
-            plan = [
-                {
-                    "number": n,
-                    "title": f"里程碑 {n}",
-                    "amount_minor": sum_minor,
-                    "due_on": (today + timedelta(days=PLAN_DAYS[n - 1])).isoformat(),
-                }
-                for n, sum_minor in enumerate(sums, start=1)
-            ]
+        """An application; where the programme wants them, with milestones of equal sums, and described."""
+        today = self.clock.today()
+        plan = plan_of(self.programme, Money(requested_minor, self.currency), milestones, today)
         row = {
             "code": code,
             "title": f"示例项目 {code}",
@@ -129,9 +120,8 @@ class Office:
         project_id = self.take("applicant", "project.apply", None, **{**row, **given}).subject_id
         if self.draws:
             enrol_experts(self, region=self.path)
-            self.take(
-                "applicant", "project.describe", project_id, summary="示例摘要", fields=["510"], team=[]
-            )
+            described = dossier or {"summary": "示例摘要", "fields": ["510"], "team": []}
+            self.take("applicant", "project.describe", project_id, **described)
         return project_id
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -46,6 +46,22 @@ def draw_panels(
 ) -> UUID:
     """Announce a draw, wait for its value, have it witnessed and concluded: the draw's id."""
     published_on = office.clock.today() + timedelta(days=1)
+    draw_id = announce_draw(office, rounds, title=title, source_on=published_on)
+    office.clock.set(published_on)
+    conclude_draw(office, draw_id, value=value, evidence="示例：交易所网站")
+    return draw_id
+
+
+def announce_draw(
+    office: Office,
+    rounds: Sequence[UUID],
+    *,
+    title: str,
+    source_on: date,
+    source_name: str = FIGURE,
+    witnessed: bool = True,
+) -> UUID:
+    """Announce a draw by a figure of a later day; a supervisor is there where the programme wants one."""
     draw_id = office.take(
         "programme_officer",
         "draw.announce",
@@ -55,15 +71,18 @@ def draw_panels(
         title=title,
         rounds=[str(id) for id in rounds],
         source_kind="figure",
-        source_name=FIGURE,
-        source_on=published_on.isoformat(),
+        source_name=source_name,
+        source_on=source_on.isoformat(),
     ).subject_id
     review = office.programme.review
-    if review is not None and review.panel.witness:
+    if witnessed and review is not None and review.panel.witness:
         office.take("supervisor", "draw.witness", draw_id)
-    office.clock.set(published_on)
-    office.take("programme_officer", "draw.conclude", draw_id, value=value, evidence="示例：交易所网站")
     return draw_id
+
+
+def conclude_draw(office: Office, draw_id: UUID, *, value: str, evidence: str) -> None:
+    """Enter the value on its day, which draws."""
+    office.take("programme_officer", "draw.conclude", draw_id, value=value, evidence=evidence)
 
 
 def invite_drawn(office: Office, round_id: UUID) -> list[UUID]:
@@ -81,4 +100,4 @@ def invite_drawn(office: Office, round_id: UUID) -> list[UUID]:
     ]
 
 
-__all__ = ["FIGURE", "draw_panels", "enrol_experts", "invite_drawn"]
+__all__ = ["FIGURE", "announce_draw", "conclude_draw", "draw_panels", "enrol_experts", "invite_drawn"]

@@ -11,10 +11,12 @@ from psycopg.types.json import Jsonb
 from rich.console import Console
 from rich.table import Table
 
+from config.programmes import Text
 from config.settings import Settings
 from milepost.clock import SystemClock
 from milepost.db import Database, Session
 from milepost.demo.city import LogIn, Progress, build_demo
+from milepost.demo.round import ReviewRound
 from milepost.embedded import EmbeddedPostgres
 from milepost.mail.sending import MailSettings
 from milepost.mail.sink import MailSink
@@ -28,6 +30,36 @@ PLACE = "demo"
 PASSWORD = "milepost-demo"
 _BUILT = "demo:built"
 FEW = 4
+
+# What there is to see at once, by role; a role with many log-ins names the ones to begin with.
+TO_SEE: dict[str, Text] = {
+    "programme_officer": Text(
+        zh="今天可完成一次抽取（填任意五位数字），两组评分待汇总；排序、公示、异议、复审请求待办",
+        en="a draw to conclude today (any five digits), two rounds to score; ranking, notice, objection",
+    ),
+    "finance_officer": Text(
+        zh="拨付申请、审批、放款，同一笔须三人；有一笔银行未回音",
+        en="payments to request, approve, release, by three people; one that the bank lost",
+    ),
+    "evaluator": Text(zh="已提交的里程碑待评价", en="reported milestones to decide"),
+    "expert": Text(
+        zh="expert1：一份邀请待答复，一份评审已有草稿；各人可改自己的专家信息",
+        en="expert1: an invitation to answer, a review with a draft; everybody's own entry in the pool",
+    ),
+    "supervisor": Text(
+        zh="全部项目和专家库；核验已完成的抽取，为明天的抽取登记到场",
+        en="all projects and the pool; verify a draw, be present at tomorrow's",
+    ),
+    "counsel": Text(zh="待出具意见的项目", en="projects that wait for an opinion"),
+    "administrator": Text(zh="人员、角色、计划、邮件", en="people, roles, programmes, mail"),
+    "applicant": Text(
+        zh="unit01：各阶段的项目，其中 K-01 未获立项，仍可申请复审",
+        en="unit01: projects at many stages; K-01 was declined, a review can still be requested",
+    ),
+    "principal_investigator": Text(
+        zh="lead01 同上；lead04 已申请复审", en="lead01 the same; lead04 has requested a review"
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +78,21 @@ def demo_settings(settings: Settings) -> Settings:
 
 
 def tell(ready: DemoReady) -> None:
-    """Print where the demo is and who may log in, people of one role in one line."""
+    """Print where the demo is, who may log in, and what each role finds there, a role in one row."""
     console = Console()
-    table = Table(title=f"{ready.serving.url}   ·   密码 password: {ready.password}")
-    for head in ("角色", "role", "登录名 · log-ins"):
-        table.add_column(head)
+    table = Table(title=f"{ready.serving.url}   ·   密码 password: {ready.password}", show_lines=True)
+    table.add_column("角色 · role")
+    table.add_column("登录名 · log-ins", no_wrap=True)
+    table.add_column("现在可看 · to see now", ratio=1)
     by_role: dict[str, list[str]] = {}
     for each in ready.logins:
         by_role.setdefault(each.role, []).append(each.login)
     for role, logins in by_role.items():
-        shown = ", ".join(logins) if len(logins) <= FEW else f"{logins[0]} … {logins[-1]}"
-        table.add_row(ROLES[role].zh, ROLES[role].en, shown)
+        shown = "\n".join(logins) if len(logins) <= FEW else f"{logins[0]} … {logins[-1]}"
+        see = TO_SEE[role]
+        table.add_row(f"{ROLES[role].zh}\n{ROLES[role].en}", shown, f"{see.zh}\n{see.en}")
     console.print(table)
+    console.print("无需登录 · without a log-in: /public/notices  /public/draws")
     if ready.serving.prefect_api_url:
         console.print(f"Prefect: {ready.serving.prefect_api_url.removesuffix('/api')}")
     console.print("Ctrl-C 按序停止 · stops everything in order.")
@@ -104,7 +139,14 @@ def _build(database: Database, progress: Progress | None) -> list[LogIn]:
     now = database.clock.now()
     with MailSink(free_port()) as sink:
         mail = MailSettings(host="127.0.0.1", port=sink.port, starttls=False)
-        demo = build_demo(database, now, mail=mail, password_hash=hash_password(PASSWORD), progress=progress)
+        demo = build_demo(
+            database,
+            now,
+            mail=mail,
+            password_hash=hash_password(PASSWORD),
+            progress=progress,
+            scene=ReviewRound,
+        )
     with database.session() as session:
         _remember(session, demo.logins)
     return demo.logins
