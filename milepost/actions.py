@@ -261,7 +261,7 @@ def _load_one(
 
 
 _OF_PROJECT = ("milestones", "payments", "tranches", "holds", "integrity_holds", "deadline_due", "call_state")
-PROJECT_FACTS = frozenset({*_OF_PROJECT, "dossier", "requests", "audience"})
+PROJECT_FACTS = frozenset({*_OF_PROJECT, "dossier", "noticed_minor", "requests", "audience"})
 
 
 @lru_cache(maxsize=512)

@@ -60,6 +60,10 @@ FACTS: dict[str, str] = {
         "(SELECT max((at AT TIME ZONE 'Asia/Shanghai')::date)::text FROM event "
         "WHERE subject_id = p.id AND to_state = 'declined' AND step = 'project.decline')"
     ),
+    "noticed_minor": (
+        "(SELECT proposed_minor FROM notice WHERE project_id = p.id AND state <> 'withdrawn' "
+        "ORDER BY issued_on DESC, opens_on DESC LIMIT 1)"
+    ),
     "votes": _JSON.format(
         "SELECT in_favour, present FROM vote WHERE round_id = s.id ORDER BY recorded_at, id"
     ),

@@ -134,7 +134,7 @@ INPUTS: dict[type[inputs.StepInput], tuple[dict[str, Any], ...]] = {
 
 
 # What there is of a project's parts when the first of them is begun.
-NOTHING_YET: dict[str, Any] = {"rounds": [], "requests": [], "declined_on": None}
+NOTHING_YET: dict[str, Any] = {"rounds": [], "requests": [], "declined_on": None, "noticed_minor": None}
 
 
 class Unread(LookupError):
@@ -366,6 +366,7 @@ class Model:
                 "duties": [],
                 "rounds": [],
                 "requests": [{"state": project["request"]}],
+                "noticed_minor": None,
                 "call_state": "open",
                 "deadline_due": PAST.isoformat() if acts else None,
                 "notice_window": {"opens_on": PAST, "closes_on": PAST},

@@ -81,7 +81,7 @@ BUILT_IN_DEADLINES: tuple[Deadline, ...] = (
 
 assert {deadline.name for deadline in BUILT_IN_DEADLINES} == set(BUILT_IN_DAYS)
 
-# A day that the law sets is reminded of in every programme; one that names reminders of its own goes by those.
+# A day that the law sets is reminded of in every programme; where a file names reminders for it, those count.
 BUILT_IN_REMINDERS: tuple[Reminder, ...] = (
     Reminder(deadline="review_request_answer_due", days=(-30, -7, -1, 1, 7), escalate_to=("supervisor",)),
 )

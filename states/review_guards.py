@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 from states.case import Case
-from states.guards import guard
+from states.guards import guard, shown
 from states.refusals import Refusal, refuse
 
 
@@ -115,6 +115,17 @@ def objection_signed(case: Case) -> Refusal | None:
     if case.input is None or case.programme.anonymous_objections:
         return None
     return None if case.input.objector and case.input.contact else refuse("objection_anonymous")
+
+
+@guard("noticed_minor")
+def award_within_notice(case: Case) -> Refusal | None:
+    """What nobody could object to is not awarded: more than was noticed is noticed anew."""
+    award = case.input.award_minor if case.input is not None else None
+    noticed = case.facts["noticed_minor"]
+    if award is None or noticed is None or award <= noticed:
+        return None
+    currency = case.here["currency"]
+    return refuse("award_exceeds_notice", award=shown(award, currency), noticed=shown(noticed, currency))
 
 
 # Draws ----------------------------------------------------------------------------------------------------

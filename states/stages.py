@@ -263,13 +263,17 @@ def start_funding(case: Case, award_minor: int) -> Change:
     return change
 
 
+def _award(case: Case) -> int:
+    """What was typed, else what the public read, else what was asked for."""
+    return int(case.input.award_minor or case.facts["noticed_minor"] or case.here["requested_minor"])
+
+
 def _approve(case: Case) -> Change:
-    award = case.input.award_minor or case.here["requested_minor"]
-    return Change(set={"award_minor": award})
+    return Change(set={"award_minor": _award(case)})
 
 
 def _approve_and_start(case: Case) -> Change:
-    award = case.input.award_minor or case.here["requested_minor"]
+    award = _award(case)
     change = start_funding(case, award)
     change.set = {"award_minor": award, "agreement_signed_on": case.today}
     return change
@@ -284,7 +288,8 @@ def _approval(following: str, programme: Programme) -> tuple[Step, ...]:
             following,
             words("批准立项", "Approve"),
             input=Approve,
-            guards=("award_within_request",),
+            guards=("award_within_request", "award_within_notice"),
+            needs=("noticed_minor",),
             effect=effect,
             notify=(Notify("project_approved", (*GRANTEE, "finance_officer")),),
         ),

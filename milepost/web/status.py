@@ -24,6 +24,7 @@ _STATUS = {
     "spent_more_than_paid": 422,
     "spending_falls": 422,
     "award_exceeds_request": 422,
+    "award_exceeds_notice": 422,
     "due_day_not_later": 422,
     "notice_day_past": 422,
 }

@@ -161,6 +161,19 @@ def table(case: Make, programme: Programme) -> dict[str, tuple[Case, list[tuple[
                 (case(given=objection.model_copy(update={"contact": ""})), "objection_anonymous"),
             ],
         ),
+        "award_within_notice": (
+            case(given=inputs.Approve(award_minor=5), facts={"noticed_minor": 5}),
+            [
+                (
+                    case(
+                        given=inputs.Approve(award_minor=6),
+                        here={"currency": "CNY"},
+                        facts={"noticed_minor": 5},
+                    ),
+                    "award_exceeds_notice",
+                )
+            ],
+        ),
         "programme_draws": (case(programme=draws), [(case(), "programme_does_not_draw")]),
         "value_is_to_come": (
             case(given=announced()),

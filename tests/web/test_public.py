@@ -172,6 +172,17 @@ def test_an_objection_holds_up_its_own_project_and_the_other_goes_on_to_its_paym
     assert world.state(held) == "approval"
 
 
+def test_no_more_is_awarded_than_was_noticed_and_left_out_it_is_that(site: Site) -> None:
+    world = site.world
+    project_id = world.project_at("public_notice")
+    notice_id = world.take("programme_officer", "notice.publish", project_id, proposed_minor=60_000_000)
+    world.let_notice_end(notice_id.subject_id)
+    world.take("programme_officer", "project.conclude_notice", project_id)
+    assert codes(world, "project.approve", project_id, award_minor=60_000_001) == ["award_exceeds_notice"]
+    world.take("programme_officer", "project.approve", project_id)
+    assert world.value("SELECT award_minor FROM project WHERE id = %s", project_id) == 60_000_000
+
+
 def test_an_objection_that_is_upheld_ends_this_notice_for_the_project(site: Site) -> None:
     world = site.world
     project_id, notice_id = noticed(world)
