@@ -161,7 +161,7 @@ def project_view(session: Session, actor_id: UUID, id: UUID) -> ProjectView | No
     if "project" not in sight.nouns or compiled is None:
         return None
     offices = rows(session, "SELECT * FROM office WHERE path = %(path)s", {"path": row["office_path"]})
-    view = ProjectView(row, compiled, sight, offices[0] if offices else None)
+    view = ProjectView(sight.strip(row), compiled, sight, offices[0] if offices else None)
     _read_parts(session, view)
     view.holds = _holds(session, view)
     view.deadlines = _deadlines(session, view)

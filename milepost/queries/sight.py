@@ -44,6 +44,8 @@ FUNDS = frozenset({"finance_officer", "supervisor", "programme_officer"})
 # Who sees the draws of an office and of those below it; the rest is published.
 DRAWS = frozenset({"programme_officer", "supervisor"})
 
+# What a project's own row says of its review; the rest of it is for all who see the project.
+OF_REVIEW = frozenset({"review_outcomes", "open_objections"})
 # What of a project is its review: closed to those with a conflict of their own.
 REVIEW = frozenset({"round", "task", "objection", "review_request"})
 _ASKED_OF = REVIEW | {"project"}
@@ -111,6 +113,17 @@ class Sight:
             return False
         own = {"task": ("expert", "expert_id"), "milestone": ("evaluator", "evaluator_id")}.get(noun)
         return own is not None and own[0] in self.roles and row.get(own[1]) == self.actor_id
+
+    @property
+    def counts(self) -> bool:
+        """Whether it shows how much happened in the review: rounds, objections, places in the chain."""
+        return "round" in self.nouns
+
+    def strip(self, row: Row) -> Row:
+        """Take out of a project's row what it says of a review that is not shown."""
+        for column in () if self.counts else OF_REVIEW:
+            row.pop(column, None)
+        return row
 
     @property
     def names(self) -> bool:
@@ -186,6 +199,7 @@ def find_subjects(session: Session, actor_id: UUID, noun: str, ids: Sequence[UUI
         sight = Sight(actor_id, frozenset(row.pop("my_roles")), row.pop("my_conflict"))
         project_id, programme_id = row.pop("of_project"), row.pop("of_programme")
         if sight.sees(noun, row):
+            row = sight.strip(row)
             subjects[row["id"]] = Subject(
                 noun, row["id"], row["state"], row["version"], project_id, programme_id, sight, row
             )

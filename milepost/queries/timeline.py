@@ -21,9 +21,12 @@ _WHY = ("reason", "opinion", "answer", "note", "evidence")
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """One event. ``person`` is empty where the office speaks with its role only."""
+    """One event. ``person`` is empty where the office speaks with its role only.
 
-    seq: int
+    ``seq`` is None where the reader does not see the review: its gaps would count what was left out.
+    """
+
+    seq: int | None
     at: datetime
     noun: str
     subject_id: UUID
@@ -49,22 +52,23 @@ def told_to_grantees() -> frozenset[str]:
 
 
 def timeline(
-    session: Session, sight: Sight, project_id: UUID, *, before: int | None = None, limit: int = PAGE
-) -> tuple[list[Happening], int | None]:
-    """Events, the newest first, and where the next page begins."""
+    session: Session, sight: Sight, project_id: UUID, *, before: str | None = None, limit: int = PAGE
+) -> tuple[list[Happening], str | None]:
+    """Events, the newest first, and where the next page begins: the hash of the last one shown."""
     own = [] if "milestone" in sight.nouns else _own_milestones(session, sight, project_id)
     found = rows(
         session,
         f"""SELECT e.seq, e.at, e.noun, e.subject_id, e.step, e.from_state, e.to_state, e.role, e.actor_id,
           e.body, n.name, e.hash FROM event e JOIN person n ON n.id = e.actor_id
-        WHERE e.chain_id = %(id)s AND (%(before)s::bigint IS NULL OR e.seq < %(before)s)
+        WHERE e.chain_id = %(id)s AND (%(before)s::bytea IS NULL OR e.seq < (
+          SELECT x.seq FROM event x WHERE x.chain_id = e.chain_id AND x.hash = %(before)s))
           AND (e.noun = ANY(%(nouns)s) OR e.subject_id = ANY(%(own)s))
           AND (e.noun <> ALL(%(review)s) OR (SELECT {review_open("%(id)s")}))
           AND (NOT %(grantee)s OR e.step = ANY(%(told)s) OR e.from_state <> e.to_state)
         ORDER BY e.seq DESC LIMIT %(limit)s""",
         {
             "id": project_id,
-            "before": before,
+            "before": _hash(before) if before else None,
             "nouns": sorted(sight.nouns),
             "review": sorted(REVIEW - OWN_REQUESTS if sight.roles & GRANTEES else REVIEW),
             "actor": sight.actor_id,
@@ -76,7 +80,15 @@ def timeline(
         },
     )
     shown = [_happening(row, sight) for row in found[:limit]]
-    return shown, shown[-1].seq if len(found) > limit else None
+    return shown, shown[-1].hash if len(found) > limit else None
+
+
+def _hash(text: str) -> bytes:
+    """A hash that was given out; what is none is that of no event, and nothing comes before it."""
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        return b""
 
 
 def _own_milestones(session: Session, sight: Sight, project_id: UUID) -> list[UUID]:
@@ -96,7 +108,7 @@ def _happening(row: dict[str, Any], sight: Sight) -> Happening:
         why = next((str(given[key]) for key in _WHY if given.get(key)), "")
     named = may_know or row["role"] in GRANTEES
     return Happening(
-        row["seq"],
+        row["seq"] if sight.counts else None,
         row["at"],
         row["noun"],
         row["subject_id"],

@@ -59,13 +59,16 @@ class Refusals(BaseModel):
 
 
 class ReceiptShape(BaseModel):
-    """What a step did: its event, the state it led to. The same for a repetition."""
+    """What a step did: its event, the state it led to. The same for a repetition.
+
+    ``seq`` is null for those who do not see the project's review: it would tell how much happened there.
+    """
 
     request_id: str
     step: str
     subject_id: UUID
     chain_id: UUID
-    seq: int
+    seq: int | None
     state: str
     version: int
     at: datetime
@@ -155,8 +158,17 @@ def shape(refusals: list[Refusal] | tuple[Refusal, ...], step: str = "", input: 
     return {"refusals": shown}
 
 
-def _receipt(receipt: Receipt) -> dict[str, Any]:
-    return dict(jsonable_encoder(asdict(receipt)))
+def _receipt(receipt: Receipt, counting: set[UUID]) -> dict[str, Any]:
+    made = dict(jsonable_encoder(asdict(receipt)))
+    if receipt.chain_id not in counting:
+        made["seq"] = None
+    return made
+
+
+def _counting(visitor: Visitor, chains: set[UUID]) -> set[UUID]:
+    """Those of some chains of which the caller may know how long they are: all but other people's reviews."""
+    seen = find_subjects(visitor.session, visitor.id, "project", sorted(chains))
+    return {id for id in chains if id in seen and seen[id].sight.counts}
 
 
 @router.post("/session", responses=ERRORS)
@@ -223,13 +235,11 @@ def read_project(visitor: Caller, id: UUID) -> dict[str, Any]:
 
 
 def _project(found: ProjectView) -> dict[str, Any]:
-    told = found.sight.names and not found.sight.conflicted
-    hidden = {"machine"} if told else {"review_outcomes", "machine"}
     payments = [
         {**row, "blocked": shape(found.blocked.get(row["id"], []))["refusals"]} for row in found.payments
     ]
     return {
-        "project": {k: v for k, v in found.row.items() if k not in hidden},
+        "project": {k: v for k, v in found.row.items() if k != "machine"},
         **{f"{noun}s": part for noun, part in found.parts().items()},
         "payments": payments,
         "holds": found.holds,
@@ -309,7 +319,11 @@ def _take(
     except Refused as refused:
         return JSONResponse(shape(refused.refusals, step, input), status_of(refused.refusals))
     after_step(visitor.session, receipt)
-    return JSONResponse(_receipt(receipt), 200 if receipt.repeated else 201, {"etag": f'"{receipt.version}"'})
+    return JSONResponse(
+        _receipt(receipt, _counting(visitor, {receipt.chain_id})),
+        200 if receipt.repeated else 201,
+        {"etag": f'"{receipt.version}"'},
+    )
 
 
 def _documents_are_own(visitor: Visitor, input: dict[str, Any]) -> None:
@@ -379,6 +393,7 @@ def take_many(visitor: Caller, step: str, batch: Batch) -> Response:
     ]
     done = iter(perform_many(visitor.session, visitor.actor, orders))
     by_request = {(outcome.order.subject_id, outcome.order.request_id): outcome for outcome in done}
+    counting = _counting(visitor, {o.receipt.chain_id for o in by_request.values() if o.receipt is not None})
     answers: list[dict[str, Any]] = []
     for given in batch.orders:
         outcome = by_request.get((given.subject_id, given.request_id))
@@ -387,7 +402,7 @@ def take_many(visitor: Caller, step: str, batch: Batch) -> Response:
             answer |= shape([refuse("not_found")])
         elif outcome.receipt is not None:
             after_step(visitor.session, outcome.receipt)
-            answer["receipt"] = _receipt(outcome.receipt)
+            answer["receipt"] = _receipt(outcome.receipt, counting)
         else:
             answer |= shape(outcome.refusals, step, given.input)
         answers.append(answer)

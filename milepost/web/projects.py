@@ -125,7 +125,7 @@ class ProjectPage:
     stages: list[tuple[str, str]]
     documents: dict[str, Stored]
     happenings: list[Happening]
-    before: int | None
+    before: str | None
     earlier: bool
     names: dict[UUID, str]
     feedback: list[Row]
@@ -143,7 +143,7 @@ def _stages(project: ProjectView) -> list[tuple[str, str]]:
 
 
 @router.get("/projects/{id}")
-def project(visitor: Member, id: UUID, before: int | None = None) -> Response:
+def project(visitor: Member, id: UUID, before: str = "") -> Response:
     """One project."""
     found = project_view(visitor.session, visitor.id, id)
     if found is None:
@@ -158,7 +158,7 @@ def project(visitor: Member, id: UUID, before: int | None = None) -> Response:
         offers.update(offers_for(visitor, noun, [row["id"] for row in part], found.sight.roles))
         names.update({row["id"]: heading(noun, row, visitor.locale) for row in part})
     digests = [digest for milestone in found.milestones for digest in milestone["documents"] or ()]
-    happenings, earlier = timeline(visitor.session, found.sight, id, before=before)
+    happenings, earlier = timeline(visitor.session, found.sight, id, before=before[:64] or None)
     view = ProjectPage(
         found,
         offers,
@@ -166,7 +166,7 @@ def project(visitor: Member, id: UUID, before: int | None = None) -> Response:
         described(visitor.session, digests),
         happenings,
         earlier,
-        before is not None,
+        bool(before),
         names,
         feedback(visitor.session, id, found.compiled.programme) if found.sight.grantee_only else [],
         lambda codes: [said(subject_label(code), visitor.locale) for code in codes],
