@@ -303,9 +303,11 @@ class AnnounceDraw(StepInput):
         "评审轮次", "Review rounds", widget="rounds"
     )
     source_kind: Literal["figure", "drand"] = ask("公开随机值", "Public value", default="figure")
-    source_name: Line = ask("随机值名称（将于何处公布）", "Which value, and where it will be published")
+    source_name: Line = ask(
+        "随机值名称（将于何处公布）", "Which value, and where it will be published", widget="source"
+    )
     source_on: date = ask("公布日", "Published on", widget="date")
-    replaces: UUID | None = ask("重新抽取：原抽取", "Redraw: the draw before", default=None)
+    replaces: UUID | None = ask("重新抽取：原抽取", "Redraw: the draw before", widget="draw", default=None)
     reason: Annotated[str, Field(max_length=4000)] = ask("理由", "Reason", widget="text", default="")
 
 
@@ -319,8 +321,8 @@ class ConcludeDraw(StepInput):
 class Succeed(StepInput):
     """A seat of a drawn panel that fell vacant; the successor follows from the draw."""
 
-    round_id: UUID = ask("评审轮次", "Round")
-    expert_id: UUID = ask("离任专家", "Expert who left")
+    round_id: UUID = ask("评审轮次", "Round", widget="drawn_round")
+    expert_id: UUID = ask("离任专家", "Expert who left", widget="drawn_expert")
 
 
 class FileReviewRequest(StepInput):

@@ -109,7 +109,12 @@ def draw_view(session: Session, actor_id: UUID, id: UUID) -> DrawView | None:
     panels = _panels(session, actor_id, id, kept or {}, entries or [])
     open_ones = {str(panel.project_id): panel.code for panel in panels if not panel.closed}
     told = [
-        {**entry, "number": number, "code": open_ones[entry["project"]]}
+        {
+            **entry,
+            "number": number,
+            "code": open_ones[entry["project"]],
+            "at": datetime.fromisoformat(entry["at"]),
+        }
         for number, entry in enumerate(entries or [], start=1)
         if entry["project"] in open_ones
     ]
@@ -164,7 +169,7 @@ def rounds_to_draw(session: Session, actor_id: UUID) -> list[Row]:
     """Open rounds for which no draw stands, where the actor is an officer and the programme draws."""
     found = rows(
         session,
-        """SELECT r.id, p.code, p.title, p.programme_id, p.office_path, r.stage, r.number,
+        """SELECT r.id, p.id AS project_id, p.code, p.title, p.programme_id, p.office_path, r.stage, r.number,
           v.code AS programme_code,
           (SELECT w.title FROM draw_round q JOIN draw w ON w.id = q.draw_id WHERE q.round_id = r.id
             ORDER BY w.announced_at DESC LIMIT 1) AS drawn_before

@@ -16,6 +16,7 @@ from milepost.db import Database
 from milepost.web import (
     admin,
     api,
+    draws,
     expert_sheets,
     experts,
     invitations,
@@ -54,6 +55,7 @@ def create_app(database: Database, settings: Settings, *, clock: Clock | None = 
     for part in (
         login,
         public,
+        draws,
         invitations,
         steps,
         projects,

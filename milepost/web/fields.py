@@ -16,6 +16,7 @@ from milepost.db import Session
 from milepost.documents import described
 from milepost.queries import office
 from milepost.queries.sight import Subject
+from milepost.web import form_rows
 from schema.money import CURRENCIES, Money
 from states.guards import GUARDS
 from states.labels import choice_label, said
@@ -138,6 +139,11 @@ def _present(asked: Asked, name: str, info: FieldInfo) -> Any:
     widget = widget_of(name, info)
     if widget in ("checklist", "documents"):
         return []
+    rows = form_rows.present(asked, name, widget)
+    if rows is not None:
+        return rows
+    if name == "summary":
+        return form_rows.summary_before(asked)
     if value is None:
         value = info.default if not info.is_required() else None
     if widget == "rubric":
@@ -205,9 +211,29 @@ def _with_options(asked: Asked, made: Field, widget: str, info: FieldInfo) -> Fi
         ]
     elif kind == "task" and subject:
         options = [Option(str(r["id"]), r["name"]) for r in office.tasks_to_replace(session, subject.id)]
-    if kind in ("programme", "call", "office", "person", "hold", "task"):
+    elif kind == "source":
+        return replace(made, widget="line", hint=_SOURCE_HINT[locale == "en"])
+    elif offered := form_rows.choices(asked, kind):
+        options = [Option(*choice) for choice in offered]
+    if kind in (
+        "draw",
+        "drawn_round",
+        "drawn_expert",
+        "programme",
+        "call",
+        "office",
+        "person",
+        "hold",
+        "task",
+    ):
         return replace(made, widget="select", options=(_choose(asked), *options))
     return replace(made, options=tuple(options))
+
+
+_SOURCE_HINT = (
+    "写明哪一个数字、由谁公布、几位小数；信标写网络名与轮次，如 quicknet 30000000。",
+    "Which figure, by whom, how many decimals; of a beacon network and round, such as quicknet 30000000.",
+)
 
 
 def _hold_kind(step: Step) -> str:

@@ -160,6 +160,8 @@ def home_of(noun: str, subject_id: UUID, project_id: UUID | None, *, as_expert: 
     """The page on which a subject is shown."""
     if noun == "task" and as_expert:
         return f"/tasks/{subject_id}"
+    if noun == "draw":
+        return f"/draws/{subject_id}"
     if noun in ("call", "appropriation"):
         return f"/{noun}s"
     if noun == "project" or project_id is None:

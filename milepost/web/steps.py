@@ -13,6 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from config.programmes import Programme
 from milepost.actions import Receipt, perform
 from milepost.web.fields import Asked, Field, fields_of
+from milepost.web.form_rows import MORE
 from milepost.web.login import prove_again
 from milepost.web.offers import Place, heading, home_of, locate, project_code
 from milepost.web.render import page
@@ -82,6 +83,10 @@ def take_step(visitor: Member, form: Typed, step: str, subject_id: SubjectId) ->
     reading = read(asked, form, visitor.web.settings.upload_bytes_max)
     if place.forbidden:
         return _draw(visitor, place, reading, place.forbidden, status=403)
+    if text_of(form, MORE):
+        # Nothing is handed in yet: the form comes back as typed, with more rows to type into.
+        reading.errors.clear()
+        return _draw(visitor, place, reading, ())
     if reading.errors:
         return _draw(visitor, place, reading, (), status=422)
     password = text_of(form, "password")

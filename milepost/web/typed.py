@@ -15,6 +15,7 @@ from starlette.datastructures import FormData, UploadFile
 
 from config.programmes import Text
 from milepost.documents import DocumentError, not_brought, store
+from milepost.web import form_rows
 from milepost.web.fields import Asked, Field, bare_type, documents_kept, fields_of, widget_of
 from schema.money import CURRENCIES, Money, MoneyError
 from states.labels import said
@@ -267,6 +268,10 @@ _READERS = {
     "checklist": _ticks,
     "rubric": _rubric,
     "plan": _plan,
+    "rounds": form_rows.read_rounds,
+    "subjects": form_rows.read_subjects,
+    "team": form_rows.read_rows,
+    "unsuitable": form_rows.read_rows,
 }
 
 __all__ = ["Reading", "bare_type", "problem", "read"]
