@@ -14,7 +14,18 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
-from bench import bank_files, beside_viewflow, calibration, draws, many, memory, payment_stage, reads, single
+from bench import (
+    bank_files,
+    beside_viewflow,
+    calibration,
+    draws,
+    many,
+    matching,
+    memory,
+    payment_stage,
+    reads,
+    single,
+)
 from bench.lines import Line
 from bench.server import SETTINGS, own_server
 from bench.sizes import FULL, QUICK, Sizes
@@ -35,6 +46,7 @@ LINES: dict[str, Measure] = {
     "viewflow": beside_viewflow.measure,
     "reads": reads.measure,
     "memory": memory.measure,
+    "matching": matching.measure,
     "calibration": calibration.measure,
     "draws": draws.measure,
     "bank_files": bank_files.measure,

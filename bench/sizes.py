@@ -25,8 +25,10 @@ class Sizes:
     """Transitions, and human tasks, in a round against django-viewflow; projects that are read."""
     rest_s: int
     """How long ``serve`` rests before its memory is looked at."""
+    matched: tuple[int, int]
+    """Applications and experts of a round that is matched."""
 
 
-FULL = Sizes(7, 480, (1, 4, 16), 100_000, 250, (10_000, 100_000, 1_000_000), 100, 250, 20)
-QUICK = Sizes(3, 160, (1, 4, 16), 10_000, 150, (2_000, 10_000, 50_000), 20, 80, 5)
-TINY = Sizes(1, 16, (1, 4), 40, 5, (20, 40, 80), 2, 3, 1)
+FULL = Sizes(7, 480, (1, 4, 16), 100_000, 250, (10_000, 100_000, 1_000_000), 100, 250, 20, (2_000, 500))
+QUICK = Sizes(3, 160, (1, 4, 16), 10_000, 150, (2_000, 10_000, 50_000), 20, 80, 5, (400, 100))
+TINY = Sizes(1, 16, (1, 4), 40, 5, (20, 40, 80), 2, 3, 1, (20, 12))
