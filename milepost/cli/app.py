@@ -43,11 +43,15 @@ mail = _group("邮件 · Mail.")
 flow = _group("流程：查看、运行、部署 · Flows: list, run, deploy.")
 pool = _group("专家库：导入、导出、查看、查重 · The expert pool: import, export, list, find duplicates.")
 drawing = _group("专家抽取：列出、查看、导出、核验 · Draws of experts: list, show, export, verify.")
+reviews = _group("评审：排名、需要留意的现象 · Reviews: rankings, and what looks odd.")
+notices = _group("公示 · Public notices.")
 app.add_typer(programme, name="programme")
 app.add_typer(person, name="person")
 app.add_typer(mail, name="mail")
 app.add_typer(flow, name="flow")
 app.add_typer(pool, name="experts")
+app.add_typer(reviews, name="review")
+app.add_typer(notices, name="notice")
 app.add_typer(drawing, name="draw")
 
 
@@ -111,6 +115,7 @@ from milepost.cli import (  # noqa: E402, F401
     importing,
     people,
     programmes,
+    review,
     running,
     steps,
 )
