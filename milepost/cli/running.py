@@ -197,4 +197,4 @@ def _tell_demo(terminal: Terminal, demo: DemoReady) -> None:
 
 def _some(logins: list[str]) -> str:
     """A few log-ins in as little room as can be."""
-    return "\n".join(logins) if len(logins) < 3 else f"{logins[0]} … {logins[-1]}"
+    return ", ".join(logins) if len(logins) < 3 else f"{logins[0]} … {logins[-1]}"

@@ -31,10 +31,7 @@ from milepost.work.reviews import fill_panels
 
 CODE = "city-key-projects"
 BUDGET_MINOR = 900 * 1_000_000
-NOTARY = (
-    "示例公证处每日公布的五位数字（虚构，任填五位数字即可） · "
-    "Five digits that the Example Notary publishes daily (invented: enter any five)"
-)
+NOTARY = "示例公证处当日公布的五位数字（虚构） · Five digits of the day from the Example Notary (invented)"
 EVIDENCE = "示例公证处当日公告（虚构）"
 BOOKED = ("accepted", "late")
 DRAWN, TO_DRAW, TO_COME = SECOND[:4], SECOND[4:6], SECOND[6:]
