@@ -21,6 +21,8 @@ from states.step import SAME, Step
 
 # Inputs that say no more than why: steps that share one of these are not one form with two buttons.
 _GENERIC = frozenset({"NoInput", "Note", "Reason"})
+# Another stage; a panel that does not vote; nothing was decided against the application.
+_NO_OCCASION = frozenset({"stage_differs", "ballot_not_wanted", "nothing_to_review"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +66,8 @@ def offers_for(visitor: Visitor, noun: str, ids: list[UUID], roles: Iterable[str
 
 
 def _elsewhere(entry: Available) -> bool:
-    """What belongs to another stage is no button here, as no step from another state is."""
-    return any(refusal.code == "stage_differs" for refusal in entry.refusals)
+    """What belongs elsewhere, or has no occasion, is no button here, as no step from another state is."""
+    return any(refusal.code in _NO_OCCASION for refusal in entry.refusals)
 
 
 def roots(roles: Iterable[str], noun: str) -> list[Step]:
