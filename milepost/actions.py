@@ -272,7 +272,8 @@ def _needed(step: str) -> tuple[str, frozenset[str], tuple[str, ...] | None]:
     """
     noun = step.partition(".")[0]
     if noun == "project":
-        return noun, PROJECT_FACTS, None
+        closing = step.startswith("project.conclude_")
+        return noun, PROJECT_FACTS | {"own_conflict"} if closing else PROJECT_FACTS, None
     row = static_machines()[noun].steps[step]
     return noun, needs_of([row]), told_by(row)
 

@@ -18,6 +18,7 @@ from states.case import Case
 from states.guards import objections
 from states.machines import Compiled, static_machines
 from states.refusals import Refusal
+from states.review_guards import CLOSED
 from states.step import Step
 
 
@@ -82,10 +83,16 @@ def _offered(case: Case, actor: Actor, cache: dict[UUID, Compiled]) -> list[Avai
     return [entry for entry in found if entry is not None]
 
 
+_TOLD = frozenset({"audience", "closed_to"})
+"""Who is sent word; asked for only where a step is taken."""
+
+
 def _facts_of(noun: str) -> frozenset[str]:
     if noun == "project":
-        return (PROJECT_FACTS - {"audience"}) | {"rounds", "declined_on"}
-    return (needs_of(static_machines()[noun].steps.values()) - {"audience"}) | {"round_tasks", "round_state"}
+        return (PROJECT_FACTS - _TOLD) | {"rounds", "declined_on", "own_conflict"}
+    needs = (needs_of(static_machines()[noun].steps.values()) - _TOLD) | {"round_tasks", "round_state"}
+    # Of a notice objections are filed, which are of the review.
+    return needs | {"own_conflict"} if noun == "notice" else needs
 
 
 def _asked(case: Case, step: Step, compiled: Compiled, actor: Actor) -> Available | None:
@@ -97,6 +104,8 @@ def _asked(case: Case, step: Step, compiled: Compiled, actor: Actor) -> Availabl
     wrong_state = state_objection(case, step)
     if wrong_state is not None:
         refusals.append(wrong_state)
+    elif CLOSED in step.guards and (closed := objections(CLOSED, case)):
+        refusals = closed
     else:
         refusals = [refusal for guard in step.guards for refusal in objections(guard, case)]
     version = 0 if case.subject is None else case.version

@@ -18,7 +18,7 @@ from milepost.calendar import add_working_days
 from milepost.clock import Clock
 from milepost.programmes import load_published
 from milepost.writes import execute, packed
-from schema.nouns import NOUNS
+from schema.nouns import NOUNS, REVIEW
 from schema.tables import metadata
 from states.case import SYSTEM_ID, Case
 from states.gates import shut_gates
@@ -73,6 +73,18 @@ FACTS: dict[str, str] = {
     "draw_used": (
         "EXISTS (SELECT 1 FROM draw_seat d JOIN task t ON t.round_id = d.round_id "
         "AND t.expert_id = d.expert_id WHERE d.draw_id = s.id AND t.state = 'submitted')"
+    ),
+    "own_conflict": (
+        "EXISTS (SELECT 1 FROM review_conflicts(ARRAY[p.id], ARRAY[%(actor)s::uuid], %(today)s) c "
+        "WHERE c.rule <> 'department_staff')"
+    ),
+    # Officers and supervisors to whom a review says nothing.
+    "closed_to": (
+        "ARRAY(SELECT DISTINCT c.person_id::text FROM review_conflicts(ARRAY[p.id], ARRAY("
+        "SELECT g.person_id FROM role_grant g WHERE g.revoked_at IS NULL "
+        "AND g.role IN ('programme_officer', 'supervisor') "
+        "AND (g.project_id = p.id OR starts_with(p.office_path, g.office_path))), %(today)s) c "
+        "WHERE c.rule <> 'department_staff')"
     ),
     "call_state": "(SELECT c.state FROM call c WHERE c.id = p.call_id)",
     "audience": _JSON.format(
@@ -148,6 +160,8 @@ def needs_of(steps: Iterable[Step]) -> frozenset[str]:
             needs.update(GUARDS[guard].needs)
         if step.notify:
             needs.add("audience")
+            if step.noun in REVIEW:
+                needs.add("closed_to")
         if step.duty:
             needs.add("duties")
     return frozenset(needs)

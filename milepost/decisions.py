@@ -20,11 +20,13 @@ from milepost.cases import load_cases, notice_window, person_roles, programme_of
 from milepost.db import Session
 from milepost.experts import basis
 from milepost.programmes import load_published
+from schema.nouns import REVIEW
 from states.case import Case, Change, chain_of_programme
 from states.guards import GUARDS, objections
 from states.machines import Compiled
 from states.postings import POSTINGS, Posting
 from states.refusals import Refusal, Refused, refuse
+from states.review_guards import CLOSED
 from states.step import NounMachine, Step
 
 # What the subject of a step that creates something is: the thing it is created for.
@@ -159,6 +161,8 @@ def _parent_case(
     of_round = frozenset({"round_tasks", "round_state", "audience"})
     of_project = frozenset({"rounds", "audience", "requests", "declined_on"})
     facts = of_project if over == "project" else of_round
+    if noun in REVIEW:
+        facts |= {"own_conflict", "closed_to"}
     cases = load_cases(session.conn, session.clock, over, [order.subject_id], actor_id, facts, cache)
     if order.subject_id not in cases:
         raise Refused([refuse("not_found")])
@@ -298,6 +302,8 @@ def decide(
     role = permitted(case, step, machine)
     if isinstance(role, Refusal):
         raise Refused([role])
+    if CLOSED in step.guards and (closed := objections(CLOSED, case)):
+        raise Refused(closed)
     refusals: list[Refusal] = []
     if order.expected_version is not None and order.expected_version != case.version:
         refusals.append(refuse("stale_page", seen=order.expected_version, now=case.version))

@@ -17,6 +17,7 @@ from milepost.decisions import Decision, Receipt, fingerprint_of
 from milepost.evidence.chain import canonical, event_hash, genesis
 from milepost.mail.identity import message_id, message_key
 from milepost.writes import Json, WriteSet
+from schema.nouns import REVIEW
 from states.case import NAMESPACE
 
 # Roles that mean the one person named in the subject's row, not all who hold the role.
@@ -324,8 +325,12 @@ def _messages(writes: WriteSet, head: Head, decision: Decision) -> None:
 def _recipients(decision: Decision, roles: tuple[str, ...]) -> list[str]:
     case = decision.case
     audience = case.facts.get("audience") or ()
+    closed = case.facts["closed_to"] if case.noun in REVIEW else ()
     people = [
-        entry["person_id"] for entry in audience if entry["role"] in roles and entry["role"] not in _NAMED
+        entry["person_id"]
+        for entry in audience
+        # A grantee's own roles are told of their own request; officers with a conflict are told nothing.
+        if entry["role"] in roles and entry["role"] not in _NAMED and entry["person_id"] not in closed
     ]
     for role in roles:
         column = _NAMED.get(role)

@@ -16,6 +16,9 @@ class Noun:
         return self.chain in ("id", "project_id")
 
 
+REVIEW = frozenset({"round", "task", "objection", "review_request"})
+"""What of a project is its review: closed to those with a conflict of interest of their own."""
+
 NOUNS: dict[str, Noun] = {
     noun.name: noun
     for noun in (

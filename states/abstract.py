@@ -134,7 +134,13 @@ INPUTS: dict[type[inputs.StepInput], tuple[dict[str, Any], ...]] = {
 
 
 # What there is of a project's parts when the first of them is begun.
-NOTHING_YET: dict[str, Any] = {"rounds": [], "requests": [], "declined_on": None, "noticed_minor": None}
+NOTHING_YET: dict[str, Any] = {
+    "rounds": [],
+    "requests": [],
+    "declined_on": None,
+    "noticed_minor": None,
+    "own_conflict": False,
+}
 
 
 class Unread(LookupError):
@@ -367,6 +373,7 @@ class Model:
                 "rounds": [],
                 "requests": [{"state": project["request"]}],
                 "noticed_minor": None,
+                "own_conflict": False,
                 "call_state": "open",
                 "deadline_due": PAST.isoformat() if acts else None,
                 "notice_window": {"opens_on": PAST, "closes_on": PAST},

@@ -11,6 +11,15 @@ from states.case import Case
 from states.guards import guard, shown
 from states.refusals import Refusal, refuse
 
+CLOSED = "review_not_closed"
+"""This guard is asked before all others, so that no other one says how the review stands."""
+
+
+@guard("own_conflict")
+def review_not_closed(case: Case) -> Refusal | None:
+    """Who has a conflict of interest with an application handles nothing of its review."""
+    return refuse("own_conflict") if case.facts["own_conflict"] else None
+
 
 @guard("invitee")
 def invitee_fit(case: Case) -> Refusal | list[Refusal] | None:

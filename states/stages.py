@@ -187,7 +187,7 @@ def _review(stage: str, zh: str, en: str) -> Build:
                 following,
                 words(zh, en),
                 input=Note,
-                guards=("review_passed",),
+                guards=("review_not_closed", "review_passed"),
             ),
         )
 

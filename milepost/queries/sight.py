@@ -19,7 +19,7 @@ from psycopg.rows import dict_row
 
 from milepost.db import Session
 from milepost.experts.conflicts import conflicted, conflicts_among
-from schema.nouns import NOUNS
+from schema.nouns import NOUNS, REVIEW
 
 Row = dict[str, Any]
 
@@ -46,8 +46,6 @@ DRAWS = frozenset({"programme_officer", "supervisor"})
 
 # What a project's own row says of its review; the rest of it is for all who see the project.
 OF_REVIEW = frozenset({"review_outcomes", "open_objections"})
-# What of a project is its review: closed to those with a conflict of their own.
-REVIEW = frozenset({"round", "task", "objection", "review_request"})
 _ASKED_OF = REVIEW | {"project"}
 
 _SCOPE = "(g.project_id = p.id OR starts_with(p.office_path, g.office_path))"

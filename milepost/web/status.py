@@ -11,6 +11,7 @@ _STATUS = {
     "unknown_step": 404,
     "not_permitted": 403,
     "person_inactive": 403,
+    "own_conflict": 403,
     "fresh_login_needed": 403,
     "input_invalid": 422,
     "programme_unknown": 422,

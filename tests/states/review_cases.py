@@ -110,6 +110,10 @@ def table(case: Make, programme: Programme) -> dict[str, tuple[Case, list[tuple[
                 ),
             ],
         ),
+        "review_not_closed": (
+            case(facts={"own_conflict": False}),
+            [(case(facts={"own_conflict": True}), "own_conflict")],
+        ),
         "no_conflict": (
             case(facts={"task_conflicts": []}),
             [(case(facts={"task_conflicts": ["kin", "same_unit"]}), "conflict_of_interest")],
