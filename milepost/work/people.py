@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import date
 from typing import Any
 from uuid import UUID
 
 import psycopg
+
+from milepost.experts.conflicts import STAFF_RULE, conflicts_of
 
 NAMED = {"expert": "expert_id", "evaluator": "evaluator_id"}
 """Roles that mean the one person named in the subject's row, not all who hold the role."""
@@ -41,6 +44,22 @@ def people_of_projects(
         for project_id, role, person_id in rows.fetchall():
             found[project_id].setdefault(role, []).append(person_id)
     return found
+
+
+def without_conflicted(
+    conn: psycopg.Connection[Any], people: Mapping[UUID, People], day: date
+) -> dict[UUID, People]:
+    """The same without those who have a conflict of their own with the project: for word of a review."""
+    everybody = sorted({id for roles in people.values() for ids in roles.values() for id in ids})
+    closed = {
+        pair
+        for pair, found in conflicts_of(conn, sorted(people), everybody, day).items()
+        if any(conflict.rule != STAFF_RULE for conflict in found)
+    }
+    return {
+        project: {role: [id for id in ids if (project, id) not in closed] for role, ids in roles.items()}
+        for project, roles in people.items()
+    }
 
 
 def people_of_offices(conn: psycopg.Connection[Any], roles: Collection[str]) -> People:
@@ -79,4 +98,12 @@ def chosen(
     return sorted(ids)
 
 
-__all__ = ["NAMED", "People", "chosen", "named_people", "people_of_offices", "people_of_projects"]
+__all__ = [
+    "NAMED",
+    "People",
+    "chosen",
+    "named_people",
+    "people_of_offices",
+    "people_of_projects",
+    "without_conflicted",
+]

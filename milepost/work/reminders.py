@@ -18,7 +18,15 @@ from config.programmes import Reminder
 from milepost.cases import programme_of
 from milepost.db import Session
 from milepost.mail.outbox import Mailing, queue_many
-from milepost.work.people import People, chosen, named_people, people_of_offices, people_of_projects
+from milepost.work.people import (
+    People,
+    chosen,
+    named_people,
+    people_of_offices,
+    people_of_projects,
+    without_conflicted,
+)
+from schema.nouns import REVIEW
 
 SLICE = 5_000
 _FIRST = UUID(int=0)
@@ -229,12 +237,18 @@ def _people(
     """Per deadline, the people by role and those its subject names; a few queries for all of them."""
     conn = session.conn
     projects = people_of_projects(conn, {due.chain_id for due in found if due.of_project}, roles)
+    reviewed = {due.chain_id for due in found if due.of_project and due.noun in REVIEW}
+    reviewers = {id: people for id, people in projects.items() if id in reviewed}
+    of_reviews = without_conflicted(conn, reviewers, session.clock.today())
     offices = people_of_offices(conn, roles) if any(not due.of_project for due in found) else {}
     named: dict[UUID, Any] = {}
     for noun in {due.noun for due in found}:
         named.update(named_people(conn, noun, [due.subject_id for due in found if due.noun == noun]))
     return {
-        due.id: (projects[due.chain_id] if due.of_project else offices, named.get(due.subject_id, {}))
+        due.id: (
+            (of_reviews if due.noun in REVIEW else projects)[due.chain_id] if due.of_project else offices,
+            named.get(due.subject_id, {}),
+        )
         for due in found
     }
 
