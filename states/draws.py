@@ -192,7 +192,7 @@ def _succeed(case: Case) -> Change:
         project=seat["project"],
         gone=str(given.expert_id),
         reason=seat["reason"],
-        at=case.now.isoformat(timespec="seconds"),
+        at=seat["at"],
         remaining=seat["remaining"],
         excluded=seat["excluded"],
     )

@@ -162,7 +162,8 @@ ROUND_STEPS: tuple[Step, ...] = (
 def _invite(case: Case) -> Change:
     given: Invite = case.input
     row = {"project_id": case.of["id"], "round_id": case.facts["parent_id"], "expert_id": given.expert_id}
-    follow = [Follow("task.replace", given.replaces, {"reason": "replaced"})] if given.replaces else []
+    reason = {"reason": "已更换专家 · replaced by another expert"}
+    follow = [Follow("task.replace", given.replaces, reason)] if given.replaces else []
     return Change(set=row, follow=follow)
 
 

@@ -260,6 +260,7 @@ def seat(conn: psycopg.Connection[Any], case: Case) -> dict[str, Any] | None:
     barred = conflicts(conn, [UUID(row["project"])], [UUID(id) for id in pool], case.today)
     return {
         "drawn": True,
+        "at": case.now.astimezone(OFFICE_ZONE).isoformat(timespec="seconds"),
         "vacant": vacant,
         "succeeded": any(e["project"] == row["project"] and e["gone"] == gone for e in case.here["entries"]),
         "project": row["project"],

@@ -51,18 +51,28 @@ _SQL = f"""WITH {MINE}, item AS (
   UNION ALL
   SELECT 'payee', e.id, e.project_id, {_DUE.format("e.id")} FROM payee e JOIN project p ON p.id = e.project_id
    WHERE e.state = 'entered' AND e.entered_by <> %(actor)s AND {_FINANCE}
+  UNION ALL
+  SELECT 'draw', w.id, NULL, w.source_on FROM draw w
+   WHERE w.state = 'announced' AND EXISTS (
+     SELECT 1 FROM mine g WHERE starts_with(w.office_path, g.office_path)
+     AND (g.role = 'programme_officer' OR (g.role = 'supervisor' AND w.witness_id IS NULL
+       AND convert_from(w.committed, 'UTF8')::jsonb->>'supervision' = 'present')))
 ), closed AS MATERIALIZED (
   {conflicts_among("SELECT DISTINCT i.project_id FROM item i WHERE i.noun = ANY(%(review)s)")}
 ), one AS (
   SELECT noun, subject_id, project_id, min(due_on) AS due_on FROM item
    WHERE noun <> ALL(%(review)s) OR project_id NOT IN (SELECT project_id FROM closed) GROUP BY 1, 2, 3
 )
-SELECT i.noun, i.subject_id, i.project_id, i.due_on, p.code, p.title, p.unit_name, p.programme_id, p.currency,
+SELECT i.noun, i.subject_id, i.project_id, i.due_on, coalesce(p.code, left(w.id::text, 8)) AS code,
+  coalesce(p.title, w.title) AS title, p.unit_name, coalesce(p.programme_id, w.programme_id) AS programme_id,
+  p.currency,
   CASE i.noun WHEN 'project' THEN p.state
-    ELSE coalesce(m.state, y.state, e.state, t.state, r.state, o.state, n.state, q.state) END AS state,
+    ELSE coalesce(m.state, y.state, e.state, t.state, r.state, o.state, n.state, q.state, w.state)
+  END AS state,
   coalesce(m.number, k.number, r.number) AS number, m.title AS part_title, y.amount_minor, r.stage,
   i.noun = 'task' AND t.expert_id = %(actor)s AS own_task
-FROM one i JOIN project p ON p.id = i.project_id
+FROM one i LEFT JOIN project p ON p.id = i.project_id
+LEFT JOIN draw w ON i.noun = 'draw' AND w.id = i.subject_id
 LEFT JOIN milestone m ON i.noun = 'milestone' AND m.id = i.subject_id
 LEFT JOIN payment y ON i.noun = 'payment' AND y.id = i.subject_id
 LEFT JOIN tranche k ON k.id = y.tranche_id

@@ -11,8 +11,10 @@ import pytest
 from playwright.sync_api import Browser
 
 from milepost.db import Database
+from milepost.demo.panels import announce_draw
 from milepost.experts import records
 from milepost.experts.draw_verify import verify
+from tests.builders import World, published
 from tests.experts import second_draw
 from tests.web.conftest import ROLES, Reader, Site, form_of, message_codes
 from tests.web.test_browser import address, browser, log_in
@@ -332,3 +334,20 @@ def test_pages_of_draws_fit_a_telephone_and_say_nothing_on_the_console(
             assert answer is not None and answer.status == 200, path
             assert page.evaluate("document.documentElement.scrollWidth") <= 375, path
     assert faults == []
+
+
+def test_a_draw_that_waits_stands_in_the_work_of_who_can_act(site: Site) -> None:
+    """The officer enters the value, the supervisor is present once; nobody else hears of it there."""
+    with_draws = World(
+        site.database, published(site.database, "city-key-projects"), site.world.people, name="W"
+    )
+    project = with_draws.project_at("remote_review")
+    round_id = with_draws.take("programme_officer", "round.open", project).subject_id
+    tomorrow = with_draws.clock.today() + timedelta(days=1)
+    draw_id = announce_draw(with_draws, [round_id], title="W", source_on=tomorrow, witnessed=False)
+    link = f'href="/draws/{draw_id}"'
+    for role, shown in (("programme_officer", True), ("supervisor", True), ("applicant", False)):
+        assert (link in site.the(role).get("/").text) is shown, role
+    with_draws.take("supervisor", "draw.witness", draw_id)
+    assert link not in site.the("supervisor").get("/").text
+    assert link in site.the("programme_officer").get("/").text
