@@ -12,6 +12,7 @@ from milepost.db import Database
 from milepost.demo.panels import FIGURE, KINDS, draw_panels
 from milepost.experts.pool import NewExpert, enrol
 from milepost.experts.records import Unit
+from milepost.importing.people import NewPerson, enter_people
 from milepost.work.reviews import PanelReport, fill_panels
 from tests.builders import World, build
 
@@ -57,14 +58,19 @@ def announce_ready(database: Database, *, projects: int, experts: int, name: str
     """Applications whose rounds are open and a pool, before any draw."""
     world = build(database, "city-key-projects", name=name)
     officer = world.who("programme_officer")
+    # Entered first, because their ids then follow from their log-ins: the same draw for every database.
+    pool = [
+        NewPerson(f"{name.lower()}-pool-{number}", f"抽取专家{number}", (("expert", "/"),))
+        for number in range(experts)
+    ]
     with database.session() as session:
-        for number in range(experts):
+        enter_people(session, pool)
+        for number, person in enumerate(pool):
             enrol(
                 session,
                 NewExpert(
-                    login=f"{name.lower()}-pool-{number}",
-                    name=f"抽取专家{number}",
-                    email=f"{name.lower()}-{number}@example.org",
+                    login=person.login,
+                    name=person.name,
                     kinds=(KINDS[number % len(KINDS)],),
                     region="/" if number % 2 else "/neighbour/",
                     yearly_load=100,
