@@ -155,6 +155,7 @@ MENU = (
     MenuItem(
         "/projects", words("项目", "Projects"), frozenset(r for r, seen in SEES.items() if "project" in seen)
     ),
+    MenuItem("/matching", words("专家匹配", "Matching"), frozenset({"programme_officer"})),
     MenuItem("/rankings", words("评审排名", "Rankings"), OBJECTORS),
     MenuItem("/calls", words("申报指南", "Calls")),
     MenuItem("/appropriations", words("年度预算", "Budgets"), FUNDS),
