@@ -8,14 +8,43 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from milepost.actions import Actor
 from milepost.mail.facts import load_letters
 from milepost.work.reminders import send_reminders
 from states.refusals import Refused
 from tests.builders import World
-from tests.web.conftest import Site
-from tests.web.test_blinding import CONTACT, GROUNDS, OBJECTOR, leaks, marked
+from tests.web.conftest import Reader, Site
 
 LISTS = "/public/notices"
+EXPERT_NAME, COMMENT = "MARKED-EXPERT", "MARKED-COMMENT"
+OBJECTOR, CONTACT, GROUNDS = "MARKED-OBJECTOR", "MARKED-CONTACT", "MARKED-GROUNDS"
+
+
+def marked(site: Site) -> UUID:
+    """A project under notice with marks on its experts, their words, and an objection."""
+    world = site.world
+    project_id = world.project_at("remote_review")
+    round_id, tasks = world.open_round(project_id)
+    for task_id in tasks:
+        expert = Actor(world.value("SELECT expert_id FROM task WHERE id = %s", task_id))
+        with site.database.session() as session:
+            session.conn.execute("UPDATE person SET name = %s WHERE id = %s", (EXPERT_NAME, expert.id))
+        world.take(expert, "task.accept", task_id)
+        scores = {c.code: c.max * 4 // 5 for c in world.programme.review.rubric}
+        world.take(expert, "task.submit", task_id, scores=scores, comment=COMMENT)
+    for step in ("round.score", "round.decide"):
+        world.take("programme_officer", step, round_id)
+    world.take("programme_officer", "project.conclude_remote_review", project_id)
+    objection = {"objector": OBJECTOR, "contact": CONTACT, "grounds": GROUNDS}
+    world.take("programme_officer", "objection.file", world.publish_notice(project_id), **objection)
+    return project_id
+
+
+def leaks(reader: Reader, project_id: UUID, marks: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Where somebody reads a mark: the pages and the API's answers about a project."""
+    paths = ["/", "/projects", f"/projects/{project_id}", "/api/v1/work", "/api/v1/projects"]
+    paths += [f"/api/v1/projects/{project_id}", f"/api/v1/project/{project_id}/available"]
+    return [(path, mark) for path in paths for mark in marks if mark in reader.get(path).text]
 
 
 def noticed(world: World, code: str = "", **given: object) -> tuple[UUID, UUID]:
