@@ -32,6 +32,11 @@ _GRANTED = (
     "SELECT g.person_id, g.role FROM role_grant g JOIN person n ON n.id = g.person_id AND n.active "
     "WHERE g.revoked_at IS NULL AND (%(told)s::text[] IS NULL OR g.role = ANY(%(told)s::text[])) AND "
 )
+# Who applies at an office is told of the projects they took part in, not of other people's.
+TOOK_PART = (
+    "(g.role NOT IN ('applicant', 'principal_investigator') "
+    "OR EXISTS (SELECT 1 FROM event e WHERE e.chain_id = p.id AND e.actor_id = g.person_id))"
+)
 FACTS: dict[str, str] = {
     "milestones": _JSON.format("SELECT id, number, state FROM milestone WHERE project_id = p.id"),
     "payments": _JSON.format(
@@ -90,7 +95,7 @@ FACTS: dict[str, str] = {
     "audience": _JSON.format(
         # Two halves, each by the index on project_id: joined by OR they would read every grant there is.
         f"{_GRANTED} g.project_id = p.id UNION ALL "
-        f"{_GRANTED} g.project_id IS NULL AND starts_with(p.office_path, g.office_path)"
+        f"{_GRANTED} g.project_id IS NULL AND starts_with(p.office_path, g.office_path) AND {TOOK_PART}"
     ),
 }
 # Staff of the department are kept out when they are invited; a role that comes later ends no review.

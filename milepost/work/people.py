@@ -9,6 +9,7 @@ from uuid import UUID
 
 import psycopg
 
+from milepost.cases import TOOK_PART
 from milepost.experts.conflicts import STAFF_RULE, conflicts_of
 
 NAMED = {"expert": "expert_id", "evaluator": "evaluator_id"}
@@ -24,7 +25,7 @@ _OF_PROJECT = (
     + _LIVE.format(
         who="p.id",
         of="project p JOIN role_grant g ON g.project_id IS NULL "
-        "AND starts_with(p.office_path, g.office_path)",
+        f"AND starts_with(p.office_path, g.office_path) AND {TOOK_PART}",
     )
     + " AND p.id = ANY(%(ids)s)"
 )
@@ -36,7 +37,10 @@ People = dict[str, list[UUID]]
 def people_of_projects(
     conn: psycopg.Connection[Any], project_ids: Collection[UUID], roles: Collection[str]
 ) -> dict[UUID, People]:
-    """Per project, who holds each role for it or for an office above it; named roles are left out."""
+    """Per project, who holds each role for it or for an office above it; named roles are left out.
+
+    Who applies at an office stands only beside the projects they took part in.
+    """
     asked = sorted(set(roles) - set(NAMED))
     found: dict[UUID, People] = {id: {} for id in project_ids}
     if asked and project_ids:
