@@ -161,11 +161,14 @@ def export(
     name: Named,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="写入的文件 · The file to write.")],
 ) -> None:
-    from milepost.queries.draws import record_of
+    from milepost.queries.draws import record_for
+    from states.refusals import Refused, refuse
 
     with terminal.session() as session:
-        record = record_of(session, _find(session, _by(terminal, session), name))
-    assert record is not None, "what is found is there"
+        by = _by(terminal, session)
+        record = record_for(session, by, _find(session, by, name))
+    if record is None:
+        raise Refused([refuse("own_conflict")])
     file.write_bytes(record)
     if terminal.as_json:
         terminal.answer({"ok": True, "file": str(file), "bytes": len(record)})

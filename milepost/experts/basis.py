@@ -67,6 +67,17 @@ def pool_on(conn: psycopg.Connection[Any], day: date, panel: Panel) -> list[dict
     ]
 
 
+def coded(pool: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The pool with a number in place of each institution: a published record names nobody's employer.
+
+    Institutions are only compared with one another; they are numbered as the pool, by id, meets them.
+    """
+    numbers: dict[str, str] = {"": ""}
+    for row in pool:
+        numbers.setdefault(row["institution"], f"u{len(numbers)}")
+    return [{**row, "institution": numbers[row["institution"]]} for row in pool]
+
+
 def draw_basis(conn: psycopg.Connection[Any], case: Case) -> dict[str, Any]:
     """The pool, the projects and their conflicts, and what speaks against drawing for them."""
     given: AnnounceDraw = case.input
@@ -111,7 +122,7 @@ def draw_basis(conn: psycopg.Connection[Any], case: Case) -> dict[str, Any]:
         "unknown": len(set(given.rounds)) - len(rounds),
         "drawn": [row["code"] for row in rounds if row["drawn"]],
         "undescribed": [row["code"] for row in rounds if not row["fields"]],
-        "pool": pool,
+        "pool": coded(pool),
         "projects": [
             {
                 "id": row["id"],
@@ -287,6 +298,7 @@ def _rows(conn: psycopg.Connection[Any], sql: str, params: Mapping[str, Any]) ->
 __all__ = [
     "GONE",
     "LEFT",
+    "coded",
     "conflicts",
     "draw_basis",
     "drawn_for",

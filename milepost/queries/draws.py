@@ -166,10 +166,15 @@ def _panels(
 
 
 def rounds_to_draw(session: Session, actor_id: UUID) -> list[Row]:
-    """Open rounds for which no draw stands, where the actor is an officer and the programme draws."""
+    """Open rounds for which no draw stands, where the actor is an officer and the programme draws.
+
+    Without those of applications with which the actor has a conflict of interest.
+    """
     found = rows(
         session,
-        """SELECT r.id, p.id AS project_id, p.code, p.title, p.programme_id, p.office_path, r.stage, r.number,
+        f"""WITH closed AS MATERIALIZED (
+          {conflicts_among("SELECT DISTINCT project_id FROM round WHERE state = 'open'")})
+        SELECT r.id, p.id AS project_id, p.code, p.title, p.programme_id, p.office_path, r.stage, r.number,
           v.code AS programme_code,
           (SELECT w.title FROM draw_round q JOIN draw w ON w.id = q.draw_id WHERE q.round_id = r.id
             ORDER BY w.announced_at DESC LIMIT 1) AS drawn_before
@@ -179,8 +184,9 @@ def rounds_to_draw(session: Session, actor_id: UUID) -> list[Row]:
           AND (%(actor)s = %(system)s OR EXISTS (SELECT 1 FROM role_grant g WHERE g.person_id = %(actor)s
             AND g.revoked_at IS NULL AND g.role = 'programme_officer'
             AND starts_with(p.office_path, g.office_path)))
+          AND p.id NOT IN (SELECT project_id FROM closed)
         ORDER BY v.code, p.code LIMIT 2000""",
-        {"actor": actor_id, "system": SYSTEM_ID},
+        {"actor": actor_id, "system": SYSTEM_ID, "today": session.clock.today()},
     )
     return [row for row in found if _draws(session, row["programme_id"])]
 
@@ -203,31 +209,44 @@ def void_draws(session: Session, actor_id: UUID) -> list[Row]:
     )
 
 
-def rounds_drawn(session: Session, draw_id: UUID) -> list[Row]:
-    """The rounds of a draw that stands, for the one who fills a seat."""
+_CLOSED_OF = f"""WITH closed AS MATERIALIZED (
+  {conflicts_among("SELECT o.project_id FROM draw_round o WHERE o.draw_id = %(id)s")})"""
+
+
+def rounds_drawn(session: Session, actor_id: UUID, draw_id: UUID) -> list[Row]:
+    """The rounds of a draw that stands, for the one who fills a seat and has no conflict there."""
     return rows(
         session,
-        "SELECT q.round_id AS id, p.code, p.title FROM draw_round q JOIN project p ON p.id = q.project_id "
-        "WHERE q.draw_id = %(id)s AND q.voided_at IS NULL ORDER BY p.code",
-        {"id": draw_id},
+        f"{_CLOSED_OF} SELECT q.round_id AS id, p.code, p.title FROM draw_round q "
+        "JOIN project p ON p.id = q.project_id WHERE q.draw_id = %(id)s AND q.voided_at IS NULL "
+        "AND p.id NOT IN (SELECT project_id FROM closed) ORDER BY p.code",
+        {"id": draw_id, "actor": actor_id, "today": session.clock.today()},
     )
 
 
-def seated(session: Session, draw_id: UUID) -> list[Row]:
-    """Who was drawn and has been followed by nobody, with the project's code; by id."""
+def seated(session: Session, actor_id: UUID, draw_id: UUID) -> list[Row]:
+    """Who was drawn and has been followed by nobody, with the project's code; no panel with a conflict."""
     return rows(
         session,
-        """SELECT DISTINCT s.expert_id AS id, p.code FROM draw_seat s JOIN draw d ON d.id = s.draw_id
+        f"""{_CLOSED_OF} SELECT DISTINCT s.expert_id AS id, p.code
+          FROM draw_seat s JOIN draw d ON d.id = s.draw_id
           JOIN draw_round q ON q.draw_id = s.draw_id AND q.round_id = s.round_id
           JOIN project p ON p.id = q.project_id
         WHERE s.draw_id = %(id)s AND NOT EXISTS (SELECT 1 FROM jsonb_array_elements(d.entries) e
           WHERE e ->> 'project' = q.project_id::text AND e ->> 'gone' = s.expert_id::text)
+          AND p.id NOT IN (SELECT project_id FROM closed)
         ORDER BY p.code, s.expert_id""",
-        {"id": draw_id},
+        {"id": draw_id, "actor": actor_id, "today": session.clock.today()},
     )
 
 
 # What is published --------------------------------------------------------------------------------------
+
+
+# Every application that was drawn for has left the stage it was reviewed in.
+_OVER = """NOT EXISTS (SELECT 1 FROM draw_round o JOIN round r ON r.id = o.round_id
+  JOIN project p ON p.id = o.project_id
+  WHERE o.draw_id = d.id AND r.stage IN (p.state, CASE p.state WHEN 'suspended' THEN p.suspended_from END))"""
 
 
 def published(session: Session, *, after: str = "", limit: int = PAGE) -> Page:
@@ -235,10 +254,10 @@ def published(session: Session, *, after: str = "", limit: int = PAGE) -> Page:
     at, id = _key_in(after)
     found = rows(
         session,
-        """SELECT d.id, d.state, d.commitment, d.announced_at, d.drawn_at, d.value, d.source_kind,
+        f"""SELECT d.id, d.state, d.commitment, d.announced_at, d.drawn_at, d.value, d.source_kind,
           d.source_name, d.source_on, v.code AS programme_code, v.title AS programme_title,
           b.commitment AS before,
-          (SELECT count(*) FROM draw_round q WHERE q.draw_id = d.id) AS rounds
+          (SELECT count(*) FROM draw_round q WHERE q.draw_id = d.id) AS rounds, {_OVER} AS released
         FROM draw d JOIN programme_version v ON v.id = d.programme_id
         LEFT JOIN draw b ON b.id = d.replaces_id
         WHERE %(at)s::timestamptz IS NULL OR (d.announced_at, d.id) < (%(at)s::timestamptz, %(id)s::uuid)
@@ -248,15 +267,28 @@ def published(session: Session, *, after: str = "", limit: int = PAGE) -> Page:
     return Page(found[:limit], _key(found[limit - 1]) if len(found) > limit else None)
 
 
+def record_for(session: Session, actor_id: UUID, draw_id: UUID) -> bytes | None:
+    """The record for a reader of the draw; None for who has a conflict with one of its reviews under way."""
+    found = rows(
+        session,
+        f"{_CLOSED_OF} {RECORD_SQL} WHERE d.id = %(id)s AND ({_OVER} OR NOT EXISTS (SELECT 1 FROM closed))",
+        {"id": draw_id, "actor": actor_id, "today": session.clock.today()},
+    )
+    return published_bytes(found[0]) if found else None
+
+
 def record_of(session: Session, draw_id: UUID) -> bytes | None:
-    """The published record of a draw, void ones included; None where there is none."""
+    """The whole record of a draw, void ones included; None where there is none."""
     found = rows(session, f"{RECORD_SQL} WHERE d.id = %(id)s", {"id": draw_id})
     return published_bytes(found[0]) if found else None
 
 
 def record_by_commitment(session: Session, commitment: str) -> bytes | None:
-    """The same by the commitment, which is how the public names a draw."""
-    found = rows(session, f"{RECORD_SQL} WHERE d.commitment = %(name)s", {"name": commitment})
+    """A record by the commitment, which is how the public names a draw; None until its reviews are over.
+
+    Before that it would tell applicants how many review, who left and when.
+    """
+    found = rows(session, f"{RECORD_SQL} WHERE d.commitment = %(name)s AND {_OVER}", {"name": commitment})
     return published_bytes(found[0]) if found else None
 
 
@@ -281,6 +313,7 @@ __all__ = [
     "draws",
     "published",
     "record_by_commitment",
+    "record_for",
     "record_of",
     "rounds_drawn",
     "rounds_to_draw",

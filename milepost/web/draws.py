@@ -95,7 +95,7 @@ def show_draw(visitor: Member, id: UUID) -> Response:
 def take_record(visitor: Member, id: UUID) -> Response:
     """The record of a draw of the reader's offices; the same bytes as are published."""
     found = draws.draw_named(visitor.session, visitor.id, str(id))
-    record = draws.record_of(visitor.session, found) if found else None
+    record = draws.record_for(visitor.session, visitor.id, found) if found else None
     if record is None:
         raise Missing
     return _record(record, str(id)[:8])

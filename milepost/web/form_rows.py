@@ -86,10 +86,10 @@ def choices(asked: Asked, widget: str) -> list[tuple[str, str, str]]:
     if asked.subject is None:
         return []
     if widget == "drawn_round":
-        found = draws.rounds_drawn(asked.session, asked.subject.id)
+        found = draws.rounds_drawn(asked.session, asked.person_id, asked.subject.id)
         return [(str(row["id"]), f"{row['code']} {row['title']}", "") for row in found]
     if widget == "drawn_expert":
-        found = draws.seated(asked.session, asked.subject.id)
+        found = draws.seated(asked.session, asked.person_id, asked.subject.id)
         return [(str(row["id"]), f"{row['code']} · {row['id']}", "") for row in found]
     return []
 

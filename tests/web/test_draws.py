@@ -36,6 +36,12 @@ def panels(site: Site, database: Database) -> Panels:
     return made
 
 
+def end_reviews(panels: Panels) -> None:
+    """The applications leave the stage in which they were reviewed."""
+    for project_id in panels.projects:
+        panels.world.take("programme_officer", "project.decline", project_id, reason="示例")
+
+
 def names(panels: Panels) -> list[str]:
     return [row[0] for row in panels.world.rows("SELECT name FROM person WHERE name LIKE '抽取专家%%'")]
 
@@ -95,7 +101,8 @@ def test_an_officer_with_a_conflict_does_not_see_that_panel(site: Site, panels: 
         records.declare_tie(
             session, officer.id, kind="kin", other_name="负责人0", evidence="示例", by=officer.id
         )
-    text = site.the("programme_officer").get(f"/draws/{panels.draw_id}").text
+    reader = site.the("programme_officer")
+    text = reader.get(f"/draws/{panels.draw_id}").text
     hidden, shown = (
         next(p for p in panels.row()["panels"]["panels"] if p["project"] == str(id)) for id in panels.projects
     )
@@ -103,6 +110,9 @@ def test_an_officer_with_a_conflict_does_not_see_that_panel(site: Site, panels: 
     assert not any(f"/experts/{m}" in text for m in set(hidden["members"]) - set(shown["members"]))
     assert all(f"/experts/{m}" in text for m in shown["members"])
     assert "declined" not in text, "the replacement was on the hidden panel"
+    assert reader.get(f"/draws/{panels.draw_id}/record.json").status_code == 404
+    end_reviews(panels)
+    assert reader.get(f"/draws/{panels.draw_id}/record.json").status_code == 200
 
 
 # What is published --------------------------------------------------------------------------------------
@@ -118,14 +128,19 @@ def test_the_public_page_gives_everybody_the_record_without_a_log_in_and_without
         assert answer.status_code == 200 and commitment in answer.text
         assert "示例抽取" not in answer.text, "a title is the office's own words"
         assert not any(name in answer.text for name in names(panels))
-    record = reader.get(f"/public/draws/{commitment}.json")
+    path = f"/public/draws/{commitment}.json"
+    office = site.the("programme_officer").get(f"/draws/{panels.draw_id}/record.json")
+    assert reader.get(path).status_code == 404 and path not in reader.get("/public/draws").text
+    end_reviews(panels)
+    assert path in reader.get("/public/draws").text
+    record = reader.get(path)
     assert record.status_code == 200 and "attachment" in record.headers["content-disposition"]
     assert verify(record.content, held=commitment) == []
     told = json.loads(record.content)
     assert second_draw.panels_of(told["committed"], commitment, told["value"]["text"]) == told["panels"]
     people = [row[0] for row in panels.world.rows("SELECT name FROM person")]
     assert not any(name in record.text for name in people)
-    office = site.the("programme_officer").get(f"/draws/{panels.draw_id}/record.json")
+    assert "研究所" not in record.text, "where experts work would tell who they are"
     assert office.content == record.content
     assert reader.get(f"/public/draws/{'0' * 64}.json").status_code == 404
     for role in ("applicant", "expert"):
@@ -136,7 +151,8 @@ def test_a_commitment_is_public_before_the_value_exists(site: Site, database: Da
     ready = announce_ready(database, projects=1, experts=12)
     _announce(site, ready)
     commitment = ready.world.value("SELECT commitment FROM draw")
-    record = site.anonymous().get(f"/public/draws/{commitment}.json")
+    assert site.anonymous().get(f"/public/draws/{commitment}.json").status_code == 404
+    record = site.the("supervisor").get(f"/draws/{ready.world.value('SELECT id FROM draw')}/record.json")
     assert verify(record.content, held=commitment) == []
     assert json.loads(record.content)["value"] is None
     assert commitment in site.anonymous().get("/public/draws").text
@@ -148,6 +164,7 @@ def test_a_redraw_never_hides_the_first(site: Site, panels: Panels) -> None:
     other.world.take("programme_officer", "draw.void", first, reason="名单有误")
     second = draw_again(other.world, other.rounds, first, reason="示例：重抽的理由")
     after = other.world.value("SELECT commitment FROM draw WHERE id = %s", second)
+    end_reviews(other)
     text = site.anonymous().get("/public/draws").text
     assert before in text and after in text and f"#{before}" in text
     given = [site.anonymous().get(f"/public/draws/{c}.json").content for c in (before, after)]
