@@ -1,122 +1,383 @@
-"""What is confidential appears to nobody else: in no page, refusal, count, header or answer of the API.
+"""What is confidential appears to nobody else: in no page, refusal, header, file name or answer of the API.
 
-Marked strings stand in every field about experts, objectors and accounts; everything that each role can reach
-by links is read and searched for them.
+Every route that exists is read by every role, with the ids of everything there is and of what is not there,
+in both languages; what comes back is opened and searched for every mark that this reader may not see.
 """
 
 from __future__ import annotations
 
+import asyncio
+import base64
+import io
 import re
-from uuid import UUID
+import zipfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from email import message_from_bytes, policy
+from itertools import product
+from pathlib import Path
+from uuid import UUID, uuid4
 
-from tests.web.conftest import ROLES, Reader, Site
+import httpx
+import pytest
 
-EXPERT_NAME, COMMENT, REASON = "MARKED-EXPERT", "MARKED-COMMENT", "MARKED-RECUSAL"
-OBJECTOR, CONTACT, GROUNDS = "MARKED-OBJECTOR", "MARKED-CONTACT", "MARKED-GROUNDS"
-ACCOUNT = "6222MARKED00071"
-SCORE = "80.00"
-PAGES_MOST = 80
+from milepost.actions import Actor
+from milepost.decisions import PARENT
+from milepost.embedded import EmbeddedPostgres
+from milepost.mail.outbox import deliver_due
+from milepost.mail.sending import MailSettings
+from milepost.mail.sink import MailSink
+from milepost.work.reminders import send_reminders
+from schema.nouns import NOUNS
+from states.labels import every_step
+from tests.web.blinding_scene import MOST, BlindingSite, Secret, blinding_site, fresh_database, traces
+from tests.web.conftest import Reader, Site
+from tests.web.test_access import routes
 
+pytestmark = pytest.mark.xdist_group("blinding")
 
-def marked(site: Site) -> UUID:
-    """A project under notice with marks everywhere, and an account entered."""
-    world = site.world
-    project_id = world.project_at("remote_review")
-    round_id, tasks = world.open_round(project_id, experts=6)
-    with site.database.session() as session:
-        for task in tasks:
-            session.conn.execute(
-                "UPDATE person SET name = %s WHERE id = (SELECT expert_id FROM task WHERE id = %s)",
-                (EXPERT_NAME, task),
-            )
-    for task in tasks[:5]:
-        _review(site, task)
-    world.take(_expert(site, tasks[5]), "task.recuse", tasks[5], reason=REASON)
-    world.take("programme_officer", "round.score", round_id)
-    world.take("programme_officer", "round.decide", round_id)
-    world.take("programme_officer", "project.conclude_remote_review", project_id)
-    notice_id = world.publish_notice(project_id)
-    objection = {"objector": OBJECTOR, "contact": CONTACT, "grounds": GROUNDS}
-    world.take("programme_officer", "objection.file", notice_id, **objection)
-    return project_id
-
-
-def _expert(site: Site, task_id: UUID) -> object:
-    expert_id = site.world.value("SELECT expert_id FROM task WHERE id = %s", task_id)
-    return next(actor for actor in site.world.people["expert"] if actor.id == expert_id)
-
-
-def _review(site: Site, task_id: UUID) -> None:
-    expert = _expert(site, task_id)
-    site.world.take(expert, "task.accept", task_id)
-    scores = {c.code: c.max * 4 // 5 for c in site.world.programme.review.rubric}
-    site.world.take(expert, "task.submit", task_id, scores=scores, comment=COMMENT)
+NATURAL = {
+    "projects": "project",
+    "tasks": "task",
+    "people": "person",
+    "experts": "person",
+    "programmes": "programme_version",
+    "rankings": "programme_version",
+    "matching": "programme_version",
+    "draws": "draw",
+    "public": "notice",
+}
+"""What the id in an address is an id of, by the address's first word."""
+WORDS = {"ending": ("csv", "xlsx", "exe"), "stage": ("remote_review", "panel_review", "nothing")}
+"""What else stands in addresses. A route with a part that nothing fills is an error: it is not tried."""
+CLOSED = ("a", "b", "c", "d", "e")
+"""The projects with which the second officer has a conflict of interest."""
 
 
-def everything(reader: Reader, project_id: UUID) -> list[tuple[str, str]]:
-    """Whatever can be reached by links and by the API, headers included."""
-    waiting = ["/", "/projects", "/calls", "/programmes", "/appropriations", "/mail"]
-    waiting += ["/api/v1/work", "/api/v1/projects", f"/api/v1/projects/{project_id}"]
-    waiting += [f"/api/v1/project/{project_id}/available", f"/projects/{project_id}"]
-    read: dict[str, str] = {}
-    while waiting and len(read) < PAGES_MOST:
-        path = waiting.pop(0)
-        if path in read:
+@pytest.fixture(scope="module")
+def scene(
+    server: EmbeddedPostgres, template: str, password_hash: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[BlindingSite]:
+    folder: Path = tmp_path_factory.mktemp("blinding")
+    with fresh_database(server, template) as database, blinding_site(database, password_hash, folder) as site:
+        yield site
+
+
+def addresses(site: BlindingSite) -> Iterator[str]:
+    """Every address of every route that is read: right ids, ids of other kinds, ids of nothing."""
+    subjects = site.subjects()
+    nowhere = str(uuid4())
+    one_each = [ids[0] for ids in subjects.values() if ids] + [nowhere]
+    digest = site.world.value("SELECT sha256 FROM document LIMIT 1")
+    for name, _ in sorted(routes(site.app), key=lambda route: route[0]):
+        method, path = name.split(" ")
+        if method != "GET" or path == "/invitations/{token}":
             continue
-        answer = reader.get(path)
-        read[path] = f"{answer.headers}\n{answer.text}"
-        links = [
-            link.split("#")[0].replace("&amp;", "&") for link in re.findall(r'href="(/[^"]*)"', answer.text)
-        ]
-        waiting += [link for link in links if link not in read and not link.startswith("/static")]
-    return list(read.items())
-
-
-def leaks(reader: Reader, project_id: UUID, marks: tuple[str, ...]) -> list[tuple[str, str]]:
-    pages = everything(reader, project_id)
-    assert len(pages) > 5
-    return [(path, mark) for path, text in pages for mark in marks if mark in text]
-
-
-def test_experts_and_what_they_wrote_are_seen_by_officers_and_supervisors_only(site: Site) -> None:
-    project_id = marked(site)
-    for role in ROLES:
-        if role in ("programme_officer", "supervisor", "expert"):
-            continue
-        found = leaks(site.the(role), project_id, (EXPERT_NAME, COMMENT, REASON, SCORE))
-        # That somebody has an account is what an administrator is for; what they do as an expert is not.
-        assert [leak for leak in found if not leak[0].startswith("/people")] == [], role
-
-
-def test_an_expert_sees_no_other_expert(site: Site) -> None:
-    project_id = marked(site)
-    reader = site.the("expert", 8)
-    assert leaks(reader, project_id, (EXPERT_NAME, COMMENT, REASON)) == []
-    own = site.the("expert", 0)
-    with site.database.session() as session:
-        session.conn.execute(
-            "UPDATE person SET name = 'myself' WHERE id = %s", (site.world.people["expert"][0].id,)
-        )
-    assert leaks(own, project_id, (EXPERT_NAME, REASON)) == []
-
-
-def test_objectors_are_seen_by_officers_and_supervisors_only(site: Site) -> None:
-    project_id = marked(site)
-    for role in ROLES:
-        found = leaks(site.the(role), project_id, (OBJECTOR, CONTACT, GROUNDS))
-        if role in ("programme_officer", "supervisor"):
-            assert {mark for _, mark in found} == {OBJECTOR, CONTACT, GROUNDS}, role
+        if path in ("/go/{noun}/{id}", "/api/v1/{noun}/{subject_id}/available"):
+            for noun in NOUNS:
+                ids = subjects[noun] if noun == "task" or "go" not in path else subjects[noun][:3]
+                for id in (*ids, nowhere, subjects["person"][0]):
+                    yield path.replace("{noun}", noun).replace("{id}", id).replace("{subject_id}", id)
+        elif path == "/{noun}/{id}/documents/{digest}":
+            for noun in NOUNS:
+                for id in (*subjects[noun][:2], nowhere):
+                    for wanted in (digest, "0" * 64):
+                        yield f"/{noun}/{id}/documents/{wanted}"
+        elif path.startswith("/steps/"):
+            yield from _step_pages(site, path, subjects, nowhere)
         else:
-            assert found == [], role
+            parts = re.findall(r"{(\w+)(?::\w+)?}", path)
+            ids = (
+                [*subjects[NATURAL[path.removeprefix("/api/v1").split("/")[1]]], *one_each]
+                if "id" in parts
+                else []
+            )
+            fill = {**site.named, **WORDS, "id": list(dict.fromkeys(ids))}
+            for values in product(*(fill[part] for part in parts)):
+                yield re.sub(r"{\w+(?::\w+)?}", "{}", path).format(*values)
+    yield from _asking(site)
 
 
-def test_account_numbers_are_whole_for_finance_and_the_applicant_only(site: Site) -> None:
-    project_id = site.world.project_at("implementation")
-    account = {"account_name": "A", "account_no": ACCOUNT, "bank_name": "B"}
-    site.world.take("applicant", "payee.enter", project_id, **account)
-    for role in ROLES:
-        found = leaks(site.the(role), project_id, (ACCOUNT,))
-        assert bool(found) == (role in ("finance_officer", "applicant")), role
+def _step_pages(site: BlindingSite, path: str, subjects: dict[str, list[str]], nowhere: str) -> Iterator[str]:
+    tried = [str(site.projects[which]) for which in ("a", "c", "d", "e", "p")]
+    for number, (name, step) in enumerate(every_step().items()):
+        if "{subject_id}" not in path:
+            yield f"/steps/{name}"
+            continue
+        over = step.noun if step.source else PARENT[step.noun]
+        ids = tried if over == "project" else subjects[over] if over else []
+        turn = number % len(ids) if ids else 0
+        yield from (f"/steps/{name}/{id}" for id in ([*ids, *ids][turn : turn + 2] if ids else [nowhere]))
+
+
+def _asking(site: BlindingSite) -> Iterator[str]:
+    """Questions that a list answers: they may not answer what the list does not show."""
+    for project in site.projects.values():
+        yield f"/projects/{project}?before=9"
+    yield "/experts?standing=banned"
+    yield "/experts?kind=finance"
+    yield "/projects?search=zq"
+    yield "/api/v1/projects?search=zq"
+
+
+GRANTEES = ("applicant", "principal_investigator")
+OFFICE = ("programme_officer", "supervisor")
+PERSON = ("id", "name", "entry", "side", "phone")
+
+
+@dataclass
+class Rules:
+    """Which mark which reader may see, and where."""
+
+    site: BlindingSite
+    role: str
+    actor: Actor | None
+    closed: frozenset[UUID]
+    of_closed: frozenset[str]
+    neighbours: frozenset[UUID]
+
+    def may(self, secret: Secret, path: str) -> bool:
+        """Whether a mark may stand in what comes from an address."""
+        if path.startswith("/public/"):
+            # A draw's record, which anybody can recompute, knows experts by id and nothing else.
+            if path.startswith("/public/draws"):
+                return secret.kind == "id" or (secret.kind, secret.field) == ("draw", "draw")
+            # The law wants the unit and the leader of what is proposed named, and nobody who judged it.
+            return secret.kind == "applicant" and secret.field[:4] in ("unit", "lead", "code")
+        role, own = self.role, self.actor is not None and secret.owner == self.actor.id
+        if own or secret.kind == "plain":
+            return True
+        if role in OFFICE:
+            return secret.kind != "draft" and (secret.kind != "phone" or role == "programme_officer")
+        if secret.kind in PERSON:
+            return self._person(secret, path)
+        if secret.kind in ("work", "unsuitable") and role not in GRANTEES:
+            return role == "officer_conflicted" and secret.project not in self.closed
+        if secret.kind in ("request", "unsuitable"):
+            return role in GRANTEES
+        if secret.kind == "draw":
+            return role == "officer_conflicted"
+        if secret.kind == "applicant":
+            if role == "evaluator":
+                return secret.project in (None, self.site.projects["c"])
+            return role in (*GRANTEES, "officer_conflicted", "finance_officer", "counsel")
+        return False
+
+    def _person(self, secret: Secret, path: str) -> bool:
+        if self.role == "officer_conflicted":
+            return not traces(path) & self.of_closed
+        if self.role == "officer_elsewhere":
+            return path.startswith("/experts") and secret.owner in self.neighbours
+        if self.role == "administrator":
+            return path.startswith(("/people", "/experts")) and secret.kind not in ("side", "phone")
+        return False
+
+
+def rules_for(site: BlindingSite, role: str, actor: Actor | None) -> Rules:
+    closed = frozenset(site.projects[name] for name in CLOSED)
+    of_closed = {str(id) for id in closed}
+    for noun, kept in NOUNS.items():
+        if kept.of_project and noun != "project":
+            rows = site.world.rows(f'SELECT id FROM "{noun}" WHERE project_id = ANY(%s)', list(closed))
+            of_closed |= {str(row[0]) for row in rows}
+    region = "SELECT person_id FROM expert WHERE region = '/neighbour/'"
+    neighbours = frozenset(row[0] for row in site.world.rows(region))
+    return Rules(site, role, actor, closed, frozenset(of_closed), neighbours)
+
+
+def _whole(answer: httpx.Response) -> tuple[str, bytes]:
+    """Headers with the content's name, and the content."""
+    return f"{answer.status_code}\n{answer.headers}", answer.content
+
+
+def leaks(rules: Rules, reader: Reader, paths: Iterable[str]) -> list[str]:
+    """Every mark that came back and may not have: the address, the field, whose it is."""
+    marks, found = rules.site.marks.made, []
+    for path in paths:
+        answer = reader.get(path)
+        asked = traces(path, 0)
+        head, body = _whole(answer)
+        for mark in sorted((traces(head, 0) | traces(body)) - asked):
+            secret = marks.get(mark)
+            if secret is not None and not rules.may(secret, path):
+                found.append(f"{path} {answer.status_code}: {secret.kind}.{secret.field} {mark}")
+        hidden = [m for m in asked if m in marks and not rules.may(marks[m], path)]
+        if hidden and answer.status_code not in ((303, 401, 404) if rules.actor is None else (404,)):
+            found.append(f"{path} {answer.status_code}: answered")
+    return found
+
+
+@pytest.mark.parametrize("role", [
+    "applicant", "applicant_other", "principal_investigator", "expert_fellow", "expert_gone", "expert_free",
+    "finance_officer", "counsel", "evaluator", "administrator", "officer_conflicted", "officer_elsewhere",
+    "programme_officer", "supervisor", "anonymous",
+])  # fmt: skip
+def test_no_route_shows_a_reader_what_is_hidden_from_them(scene: BlindingSite, role: str) -> None:
+    actor = scene.readers[role]
+    rules = rules_for(scene, role, actor)
+    with _reading(scene, actor) as reader:
+        found = leaks(rules, reader, addresses(scene))
+    assert found == []
+
+
+@contextmanager
+def _reading(scene: BlindingSite, actor: Actor | None, locale: str = "en") -> Iterator[Reader]:
+    reader = scene.anonymous() if actor is None else scene.reader(actor, locale)
+    with reader.client:
+        yield reader
+
+
+def test_the_marks_are_found_where_they_may_be(scene: BlindingSite) -> None:
+    """The search finds something: an officer and an expert see most of what the others do not."""
+    seen: dict[str, set[str]] = {}
+    for role in ("programme_officer", "expert_fellow"):
+        with _reading(scene, scene.readers[role]) as reader:
+            pages = ["/", "/experts", *(f"/projects/{id}" for id in scene.projects.values())]
+            pages += [f"/{kind}/{id}" for kind in ("tasks", "experts") for id in _own(scene, role, kind)]
+            seen[role] = set().union(*(traces(reader.get(page).text) for page in pages))
+    made = scene.marks.made
+    for role, kinds in (
+        ("programme_officer", {"name", "entry", "side", "phone", "work", "objector", "applicant", "id"}),
+        ("expert_fellow", {"draft", "work"}),
+    ):
+        assert kinds <= {made[mark].kind for mark in seen[role] & made.keys()}, role
+    scores = {mark for mark, secret in made.items() if secret.field == "score"}
+    assert len(seen["programme_officer"] & scores) > 10
+    assert traces(base64.b64encode(b"a zqname1zz word")) == {"zqname1zz"}
+
+
+def _own(scene: BlindingSite, role: str, kind: str) -> list[str]:
+    ids = scene.subjects()["task" if kind == "tasks" else "person"]
+    return ids if (role == "expert_fellow") == (kind == "tasks") else []
+
+
+@pytest.mark.parametrize("role", ["applicant", "officer_conflicted", "expert_fellow", "administrator"])
+def test_pages_hide_the_same_in_chinese(scene: BlindingSite, role: str) -> None:
+    actor = scene.readers[role]
+    rules = rules_for(scene, role, actor)
+    pages = [path for path in addresses(scene) if not path.startswith(("/api/", "/steps/", "/go/"))]
+    with _reading(scene, actor, "zh") as reader:
+        assert leaks(rules, reader, pages) == []
+
+
+def test_refusals_of_steps_say_nothing_that_is_hidden(scene: BlindingSite) -> None:
+    """Steps that are not possible are tried all the same, by page, by call and in a batch."""
+    rows = scene.world.rows(
+        "SELECT id, expert_id, state FROM task WHERE project_id = %s", scene.projects["b"]
+    )
+    for role in ("applicant", "officer_conflicted", "expert_fellow", "expert_gone", "expert_free"):
+        actor = scene.readers[role]
+        assert actor is not None
+        rules = rules_for(scene, role, actor)
+        tried = [
+            ("task", str(id), f"task.{step}") for id, *_ in rows for step in ("submit", "accept", "replace")
+        ]
+        tried += [
+            ("project", str(scene.projects["a"]), f"project.{step}") for step in ("conclude_remote_review",)
+        ]
+        tried += [("project", str(scene.projects["d"]), "project.conclude_notice")]
+        with _reading(scene, actor) as reader:
+            csrf = reader.csrf()
+            for noun, id, step in tried:
+                given = {"scores": {"novelty": MOST + 1}, "comment": "c"} if step == "task.submit" else {}
+                key = {"idempotency-key": f"{role}:{step}:{id}"}
+                orders = [{"subject_id": id, "request_id": f"b:{id}", "input": given}]
+                for answer in (
+                    reader.api("POST", f"/{noun}/{id}/steps/{step}", json=given, headers=key),
+                    reader.api("POST", f"/steps/{step}/batch", json={"orders": orders}),
+                    reader.client.post(f"/steps/{step}/{id}", data={"csrf": csrf, "request_id": "p"}),
+                ):
+                    found = traces(f"{answer.headers} {answer.text}") - {id}
+                    made = scene.marks.made
+                    shown = [m for m in found if m in made and not rules.may(made[m], "-")]
+                    assert shown == [], (role, step, answer.text[:500])
+                    assert '"receipt"' not in answer.text, "nothing here is possible"
+
+
+def test_forbidden_and_missing_are_the_same_answer(scene: BlindingSite) -> None:
+    """Status, headers and content, whether something is there or not."""
+    nowhere = str(uuid4())
+    for role in ("applicant_other", "expert_free", "officer_elsewhere", "officer_conflicted", "applicant"):
+        actor = scene.readers[role]
+        rules = rules_for(scene, role, actor)
+        with _reading(scene, actor) as reader:
+            for noun, ids in scene.subjects().items():
+                for id in ids[:: max(1, len(ids) // 4)]:
+                    secret = scene.marks.made.get(id)
+                    if secret is None or rules.may(secret, "-") or noun == "person":
+                        continue
+                    for path in (
+                        f"/go/{noun}/{id}",
+                        f"/api/v1/{noun}/{id}/available",
+                        f"/tasks/{id}",
+                        f"/draws/{id}",
+                    ):
+                        answers = [reader.get(p) for p in (path, path.replace(id, nowhere))]
+                        there, missing = ((a.status_code, dict(a.headers), a.text) for a in answers)
+                        assert there == missing and there[0] == 404, (role, path)
+
+
+def test_every_mail_says_only_what_its_reader_may_know(scene: BlindingSite, free_port: int) -> None:
+    """Everything that was owed and everything that is reminded of, as it goes over the wire."""
+    world = scene.world
+    scene.execute("UPDATE person SET email = login || '@mail.example' WHERE email = ''")
+    world.clock.advance(timedelta(days=60))
+    with scene.database.session() as session:
+        send_reminders(session)
+    settings = MailSettings("127.0.0.1", free_port, starttls=False)
+    with MailSink(free_port):
+        while asyncio.run(deliver_due(scene.database, settings, limit=2000)).sent:
+            pass
+    by_person = {actor.id: role for role, actor in scene.readers.items() if actor is not None}
+    rows = world.rows("SELECT recipient_id, raw, template FROM message WHERE raw IS NOT NULL")
+    assert len(rows) > 100
+    made, wrong = scene.marks.made, []
+    for person, raw, template in rows:
+        role = by_person.get(person) or _role_of(scene, person)
+        rules = rules_for(scene, role, Actor(person))
+        parsed = message_from_bytes(bytes(raw), policy=policy.default)
+        told = f"{parsed.items()} {parsed.get_content()}"
+        for mark in traces(told) | traces(bytes(raw)):
+            if mark in made and not rules.may(made[mark], "mail"):
+                wrong.append(f"{role} {template}: {made[mark].kind}.{made[mark].field}")
+            # Not even officers read over a shoulder who reviewed, or who objected.
+            if (mark in made and made[mark].kind in ("entry", "side", "objector")) or "comment" in mark:
+                wrong.append(f"{role} {template}: {mark}")
+    assert wrong == []
+
+
+def _role_of(scene: BlindingSite, person: UUID) -> str:
+    return str(scene.world.value("SELECT min(role) FROM role_grant WHERE person_id = %s", person))
+
+
+def test_spreadsheets_hold_nothing_of_who_made_them(scene: BlindingSite) -> None:
+    """The properties of a file, its members' names and its name in the header."""
+    with _reading(scene, scene.readers["programme_officer"]) as reader:
+        version = scene.worlds["single"].published.id
+        for path in ("/experts/sheets/pool.xlsx", f"/rankings/{version}/panel_review/sheet.xlsx"):
+            answer = reader.get(path)
+            assert answer.status_code == 200, path
+            assert not traces(str(answer.headers)) & scene.marks.made.keys()
+            with zipfile.ZipFile(io.BytesIO(answer.content)) as packed:
+                for name in packed.namelist():
+                    inside = packed.read(name)
+                    if name.startswith("docProps/"):
+                        assert not traces(inside) & scene.marks.made.keys(), name
+                    assert b"comments" not in name.encode()
+
+
+def test_account_numbers_are_whole_for_finance_and_the_applicant_only(scene: BlindingSite) -> None:
+    project = scene.projects["c"]
+    number = "6222000011112222"
+    for role, actor in scene.readers.items():
+        if actor is None:
+            continue
+        with _reading(scene, actor) as reader:
+            pages = (f"/projects/{project}", f"/api/v1/projects/{project}", "/", "/api/v1/work")
+            shown = any(number in reader.get(page).text for page in pages)
+        assert shown == (role in ("finance_officer", "applicant")), role
 
 
 def test_the_grantee_reads_reasons_meant_for_them_and_not_the_offices_own(site: Site) -> None:
