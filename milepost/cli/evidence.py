@@ -108,6 +108,10 @@ def evidence(
         f"{mark} {made.path}: {made.events} events, sealed up to {made.sealed_seq} under {made.root}",
     )
     terminal.line(
+        "机密：内含评审和异议人，供法院、审计和监督使用，不交给当事人",
+        "Confidential: it holds reviews and objectors, for courts and auditors, not for the parties",
+    )
+    terminal.line(
         "核验：python verify_bundle.py（在包内）", "To verify: python verify_bundle.py, which is in it"
     )
     return OK if made.report.ok else REFUSED

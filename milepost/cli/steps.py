@@ -10,9 +10,14 @@ from milepost.cli.app import app, command
 from milepost.cli.terminal import Terminal
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from config.programmes import Programme
+    from milepost.cli.subjects import Named
     from milepost.cli.why import Way, Why
+    from milepost.db import Session
     from milepost.queries.projects import ProjectView
+    from milepost.queries.sight import Subject as SubjectSeen
 
 Subject = Annotated[
     str,
@@ -101,18 +106,12 @@ def show(
     ] = 15,
 ) -> None:
     from milepost.available import available
-    from milepost.cli.subjects import find
     from milepost.queries.projects import project_view
-    from milepost.queries.sight import find_subject
     from milepost.queries.timeline import timeline
-    from states.refusals import Refused, refuse
 
     with terminal.session() as session:
         actor = terminal.actor(session)
-        named = find(session, subject)
-        seen = find_subject(session, actor.id, named.noun, named.id)
-        if seen is None:
-            raise Refused([refuse("not_found")])
+        named, seen = _seen(session, actor.id, subject)
         offers = available(session, actor, named.noun, named.id)
         view = project_view(session, actor.id, named.id) if named.noun == "project" else None
         told = timeline(session, view.sight, named.id, limit=events)[0] if view and events else []
@@ -152,6 +151,23 @@ def show(
             for h in told
         ]
         terminal.table(heads, happened, title=terminal.say("经过", "What happened"))
+
+
+def _seen(session: Session, actor_id: UUID, subject: str) -> tuple[Named, SubjectSeen]:
+    """A subject as somebody sees it; what is not there and what is not theirs to see read the same."""
+    from milepost.cli.subjects import find
+    from milepost.cli.terminal import Usage
+    from milepost.queries.sight import find_subject
+    from states.refusals import Refused, refuse
+
+    try:
+        named = find(session, subject)
+    except Usage:
+        raise Refused([refuse("not_found")]) from None
+    seen = find_subject(session, actor_id, named.noun, named.id)
+    if seen is None:
+        raise Refused([refuse("not_found")])
+    return named, seen
 
 
 def _slots(value: Any) -> dict[str, Any]:
@@ -259,6 +275,7 @@ def do(
     from milepost.actions import perform
     from milepost.cli.subjects import find
     from milepost.cli.typed import read_input
+    from milepost.queries.sight import find_subject
     from milepost.work.conflicts import after_step
     from states.labels import every_step
 
@@ -285,8 +302,11 @@ def do(
             expected_version=expect,
         )
         after_step(session, receipt)
+        seen = find_subject(session, actor.id, "project", receipt.chain_id)
+    # Its place in the chain would tell how much happened in a review that is not theirs to see.
+    place = receipt.seq if seen is None or seen.sight.counts else None
     if terminal.as_json:
-        told = {**_slots(receipt), "at": receipt.at.isoformat()}
+        told = {**_slots(receipt), "seq": place, "at": receipt.at.isoformat()}
         terminal.answer({"ok": True, "receipt": told})
         return
     noun = step.partition(".")[0]
@@ -295,8 +315,8 @@ def do(
     again = terminal.say("（此前已办理）", " (done before)") if receipt.repeated else ""
     terminal.line(f"✓ {label}{again} → {state}", f"✓ {label}{again} → {state}")
     terminal.line(
-        f"  第 {receipt.seq} 号事件 {receipt.hash[:16]}…，{noun} {receipt.subject_id}",
-        f"  event {receipt.seq} {receipt.hash[:16]}…, {noun} {receipt.subject_id}",
+        f"  {'' if place is None else f'第 {place} 号'}事件 {receipt.hash[:16]}…，{noun} {receipt.subject_id}",
+        f"  event {'' if place is None else f'{place} '}{receipt.hash[:16]}…, {noun} {receipt.subject_id}",
     )
 
 
@@ -325,15 +345,25 @@ def _fits(row: Any, named: Any, subject: str) -> None:
 # Why ------------------------------------------------------------------------------------------------------
 
 
-@command(app, "why", "为什么在等：受阻于什么、谁能办、到何时 · What blocks it, who can act, until when.")
+@command(
+    app,
+    "why",
+    "为什么在等：受阻于什么、谁能办、到何时；--as 只说此人可知的 · "
+    "What blocks it, who can act, until when; with --as only what that person may know.",
+    acts=True,
+)
 def why(terminal: Terminal, subject: Subject) -> None:
     from milepost.cli.subjects import find
     from milepost.cli.why import explain
     from milepost.programmes import load_published
 
     with terminal.session() as session:
-        named = find(session, subject)
-        found = explain(session, named)
+        if terminal.login:
+            named, seen = _seen(session, terminal.person(session).id, subject)
+            found = explain(session, named, reader=seen.sight)
+        else:
+            named = find(session, subject)
+            found = explain(session, named)
         compiled = load_published(session.conn, named.programme_id)
     if terminal.as_json:
         terminal.answer({"ok": True, **found.as_json()})
@@ -376,8 +406,8 @@ def _tell_way(terminal: Terminal, way: Way, programme: Programme, known: set[Any
         return
     else:
         roles = terminal.say("、", ", ").join(terminal.text(role_label(role)) for role in way.roles)
-        who = terminal.say(f"无人（需要：{roles}）", f"nobody (needed: {roles})")
-    mark = "→" if not way.refusals and way.who else "✗"
+        who = terminal.say(f"无人（需要：{roles}）", f"nobody (needed: {roles})") if way.told else roles
+    mark = "→" if not way.refusals and (way.who or not way.told) else "✗"
     terminal.print(f"{indent}{mark} {terminal.text(way.step.label)} [{way.step.name}]: {who}")
     for refusal in way.refusals:
         # A gate that was told above is not told again for every step that asks it.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -13,6 +13,7 @@ from milepost.cases import load_cases
 from milepost.cli.subjects import Named, find
 from milepost.db import Session
 from milepost.programmes import load_published
+from milepost.queries.sight import Sight, find_subject
 from states.case import SYSTEM_ID
 from states.diagram import picture
 from states.gates import shut_gates
@@ -46,7 +47,8 @@ class Who:
 class Way:
     """A step from here: who can take it, and what still objects to the best placed of them.
 
-    ``onward`` is true where it leads further along the straight way through the machine.
+    ``onward`` is true where it leads further along the straight way through the machine. Where ``told`` is
+    false the reader may not know who that would be, nor what objects to others.
     """
 
     step: Step
@@ -54,6 +56,7 @@ class Way:
     onward: bool
     who: list[Who] = field(default_factory=list)
     refusals: tuple[Refusal, ...] = ()
+    told: bool = True
 
 
 @dataclass(slots=True)
@@ -96,8 +99,12 @@ def _way_json(way: Way) -> dict[str, Any]:
     }
 
 
-def explain(session: Session, named: Named, *, parts: bool = True) -> Why:
-    """Everything that keeps a subject waiting; of a project also its open milestones and payments."""
+def explain(session: Session, named: Named, *, parts: bool = True, reader: Sight | None = None) -> Why:
+    """Everything that keeps a subject waiting; of a project also its open milestones and payments.
+
+    ``reader``: only what this person may know. Who does not see the review hears no names, and of steps only
+    what keeps them from their own.
+    """
     compiled = load_published(session.conn, named.programme_id)
     assert compiled is not None, "a subject's programme is published"
     found = Why(
@@ -105,10 +112,14 @@ def explain(session: Session, named: Named, *, parts: bool = True) -> Why:
         _label(session, named),
         _deadlines(session, named.id),
         _blocked(session, named),
-        _ways(session, named, compiled),
+        _ways(session, named, compiled, reader),
     )
     if parts and named.noun == "project":
-        found.parts = [explain(session, part, parts=False) for part in _open_parts(session, named)]
+        found.parts = [
+            explain(session, part, parts=False, reader=reader)
+            for part in _open_parts(session, named)
+            if reader is None or find_subject(session, reader.actor_id, part.noun, part.id) is not None
+        ]
     return found
 
 
@@ -160,15 +171,20 @@ def _blocked(session: Session, named: Named) -> list[Refusal] | None:
     return shut_gates(cases[named.id])
 
 
-def _ways(session: Session, named: Named, compiled: Compiled) -> list[Way]:
+def _ways(session: Session, named: Named, compiled: Compiled, reader: Sight | None) -> list[Way]:
     machine = compiled.machines[named.noun]
-    holders = _holders(session, named)
+    whole = reader is None or _knows(session, named, reader)
+    holders = _holders(session, named) if whole else []
     spine = picture(machine).spine
     ahead = frozenset(spine[spine.index(named.state) + 1 :] if named.state in spine else spine)
     found = [
         Way(step, machine.roles_of(step.name), any(a == named.state and b in ahead for a, b in step.pairs()))
         for step in machine.steps_from(named.state)
     ]
+    if not whole and reader is not None:
+        offers = available(session, Actor(reader.actor_id, fresh=True), named.noun, named.id)
+        own = {offer.step.name: offer.refusals for offer in offers}
+        return [replace(way, refusals=own.get(way.step.name, ()), told=False) for way in found]
     asked: dict[UUID, dict[str, tuple[Refusal, ...]]] = {}
     for way in found:
         best: list[tuple[int, Who, tuple[Refusal, ...]]] = []
@@ -184,6 +200,14 @@ def _ways(session: Session, named: Named, compiled: Compiled) -> list[Way]:
             way.who = [who for count, who, _ in best if count == fewest]
             way.refusals = next(refusals for count, _, refusals in best if count == fewest)
     return found
+
+
+def _knows(session: Session, named: Named, reader: Sight) -> bool:
+    """Whether somebody sees the review of the project, and so who acts in it."""
+    if named.project_id is None:
+        return reader.names
+    seen = find_subject(session, reader.actor_id, "project", named.project_id)
+    return seen is not None and seen.sight.counts
 
 
 def _holders(session: Session, named: Named) -> list[Any]:

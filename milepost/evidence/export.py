@@ -2,7 +2,9 @@
 
 The bundle is a zip in the format that ``verify_bundle`` describes: events, transfers, documents, the proof
 that the chain's head lies under a seal, and ``verify_bundle.py`` itself. The same database gives the same
-bytes. It is written beside its place and moved there whole, so that half a bundle never lies about.
+bytes. A chain can only be checked whole, so a bundle holds every event with what was typed, reviews and
+objectors among it: it is for courts and auditors (decision 0011). It is written beside its place and moved
+there whole, so that half a bundle never lies about.
 """
 
 from __future__ import annotations
@@ -37,6 +39,12 @@ _README = """证据包 · Evidence bundle
 Check it offline, with nothing but Python 3.8 or newer:
 
     python verify_bundle.py BUNDLE.zip --root {root}
+
+机密：内含评审意见、分数、回避理由、异议人和收款账号，供法院、审计和监督人员使用，不交给申报单位和异议人。
+专家在其中只有编号；编号是谁，须向专家库查询。
+Confidential: it holds reviews, scores, reasons of recusal, objectors and account numbers, for courts,
+auditors and supervisors, never for applicants or objectors. Experts are ids in it, and the pool alone says
+whose.
 
 封存根应取自您当时收到的通知，而不是本文件。若不信任包内的脚本，请从可信来源另取一份。
 Take the root from the notice you received at the time, not from this file; if you doubt the script in

@@ -22,14 +22,18 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
+from typer.testing import CliRunner
 
 from milepost.actions import Actor
+from milepost.cli.app import app
 from milepost.decisions import PARENT
 from milepost.embedded import EmbeddedPostgres
+from milepost.evidence.export import export_evidence
 from milepost.mail.outbox import deliver_due
 from milepost.mail.sending import MailSettings
 from milepost.mail.sink import MailSink
 from milepost.work.reminders import send_reminders
+from milepost.work.sealing import seal
 from schema.nouns import NOUNS
 from states.labels import every_step
 from tests.web.blinding_scene import MOST, BlindingSite, Secret, blinding_site, fresh_database, traces
@@ -366,6 +370,58 @@ def test_spreadsheets_hold_nothing_of_who_made_them(scene: BlindingSite) -> None
                     if name.startswith("docProps/"):
                         assert not traces(inside) & scene.marks.made.keys(), name
                     assert b"comments" not in name.encode()
+
+
+def _commanded(scene: BlindingSite, login: str, *words: str) -> str:
+    """What a command says to somebody."""
+    env = {"MILEPOST_DATABASE_URL": scene.database.url, "MILEPOST_OWNER_URL": scene.database.owner_url}
+    done = CliRunner().invoke(app, [*words, "--as", login], env=env)
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    return done.output
+
+
+def test_the_command_line_hides_the_same_from_who_it_acts_for(scene: BlindingSite) -> None:
+    """What waits, a subject, and why it waits, for people and for programs."""
+    world, marks = scene.world, scene.marks.made
+    ids = [scene.projects[name] for name in "acd"]
+    codes = [row[0] for row in world.rows("SELECT code FROM project WHERE id = ANY(%s)", ids)]
+    tasks = [
+        str(id) for (id,) in world.rows("SELECT id FROM task WHERE project_id = %s", scene.projects["b"])
+    ]
+    for role in ("applicant", "expert_fellow", "expert_gone", "officer_conflicted", "finance_officer"):
+        actor = scene.readers[role]
+        assert actor is not None
+        rules = rules_for(scene, role, actor)
+        login = world.value("SELECT login FROM person WHERE id = %s", actor.id)
+        for verb in (("show", "--json"), ("why",)):
+            missing = _commanded(scene, login, *verb, "NO-SUCH")
+            for name in (*codes, tasks[0], tasks[-1]):
+                told = _commanded(scene, login, *verb, name)
+                shown = [marks[m] for m in traces(told) - traces(name) - {login} if m in marks]
+                # Of one's own task the round has an id, which names nobody.
+                wrong = [s for s in shown if not rules.may(s, name) and s.field != "round"]
+                assert wrong == [], (role, verb, name)
+                if role.startswith("expert") and name in codes:
+                    assert told == missing
+        waiting = traces(_commanded(scene, login, "todo", "--json")) - {login}
+        assert [marks[m] for m in waiting if m in marks and not rules.may(marks[m], "-")] == [], role
+
+
+def test_an_evidence_bundle_names_no_expert_and_says_that_it_is_confidential(
+    scene: BlindingSite, tmp_path: Path
+) -> None:
+    """It is whole, so that it can be checked; experts are ids in it."""
+    with scene.database.session() as session:
+        seal(session)
+    for name in ("a", "d"):
+        made = export_evidence(scene.database, scene.projects[name], tmp_path / f"{name}.zip")
+        assert made.report.ok
+        found = {
+            scene.marks.made[mark].kind for mark in traces(made.path.read_bytes()) & scene.marks.made.keys()
+        }
+        assert "work" in found and not found & {"name", "side", "phone", "draft"}
+        with zipfile.ZipFile(made.path) as packed:
+            assert "Confidential" in packed.read("README.txt").decode()
 
 
 def test_account_numbers_are_whole_for_finance_and_the_applicant_only(scene: BlindingSite) -> None:
