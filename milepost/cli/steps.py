@@ -155,8 +155,11 @@ def show(
 
 def _seen(session: Session, actor_id: UUID, subject: str) -> tuple[Named, SubjectSeen]:
     """A subject as somebody sees it; what is not there and what is not theirs to see read the same."""
+    from dataclasses import replace
+
     from milepost.cli.subjects import find
     from milepost.cli.terminal import Usage
+    from milepost.queries.reviews import reference
     from milepost.queries.sight import find_subject
     from states.refusals import Refused, refuse
 
@@ -167,6 +170,9 @@ def _seen(session: Session, actor_id: UUID, subject: str) -> tuple[Named, Subjec
     seen = find_subject(session, actor_id, named.noun, named.id)
     if seen is None:
         raise Refused([refuse("not_found")])
+    if named.project_id and find_subject(session, actor_id, "project", named.project_id) is None:
+        # An expert's own task: the project's code often names its unit.
+        named = replace(named, code=reference(named.id))
     return named, seen
 
 
@@ -314,10 +320,9 @@ def do(
     state = _state(terminal, noun, receipt.state)
     again = terminal.say("（此前已办理）", " (done before)") if receipt.repeated else ""
     terminal.line(f"✓ {label}{again} → {state}", f"✓ {label}{again} → {state}")
-    terminal.line(
-        f"  {'' if place is None else f'第 {place} 号'}事件 {receipt.hash[:16]}…，{noun} {receipt.subject_id}",
-        f"  event {'' if place is None else f'{place} '}{receipt.hash[:16]}…, {noun} {receipt.subject_id}",
-    )
+    zh, en = ("", "") if place is None else (f"第 {place} 号", f"{place} ")
+    rest = f"{noun} {receipt.subject_id}"
+    terminal.line(f"  {zh}事件 {receipt.hash[:16]}…，{rest}", f"  event {en}{receipt.hash[:16]}…, {rest}")
 
 
 def _fits(row: Any, named: Any, subject: str) -> None:

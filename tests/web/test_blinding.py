@@ -380,22 +380,25 @@ def _commanded(scene: BlindingSite, login: str, *words: str) -> str:
     return done.output
 
 
+_TASKS = "SELECT id FROM task WHERE project_id = ANY(%s) AND (expert_id = %s) = %s ORDER BY id LIMIT 1"
+
+
 def test_the_command_line_hides_the_same_from_who_it_acts_for(scene: BlindingSite) -> None:
     """What waits, a subject, and why it waits, for people and for programs."""
     world, marks = scene.world, scene.marks.made
     ids = [scene.projects[name] for name in "acd"]
     codes = [row[0] for row in world.rows("SELECT code FROM project WHERE id = ANY(%s)", ids)]
-    tasks = [
-        str(id) for (id,) in world.rows("SELECT id FROM task WHERE project_id = %s", scene.projects["b"])
-    ]
     for role in ("applicant", "expert_fellow", "expert_gone", "officer_conflicted", "finance_officer"):
         actor = scene.readers[role]
         assert actor is not None
         rules = rules_for(scene, role, actor)
         login = world.value("SELECT login FROM person WHERE id = %s", actor.id)
+        # One of their own, if they have any, and one of somebody else.
+        found = (world.rows(_TASKS, ids, actor.id, own) for own in (True, False))
+        tasks = [str(id) for rows in found for (id,) in rows]
         for verb in (("show", "--json"), ("why",)):
             missing = _commanded(scene, login, *verb, "NO-SUCH")
-            for name in (*codes, tasks[0], tasks[-1]):
+            for name in (*codes, *tasks):
                 told = _commanded(scene, login, *verb, name)
                 shown = [marks[m] for m in traces(told) - traces(name) - {login} if m in marks]
                 # Of one's own task the round has an id, which names nobody.
