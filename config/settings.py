@@ -102,6 +102,29 @@ class Settings(BaseSettings):
     mail_sink_port: Port = 8825
     """Where the built-in mail sink listens, on this machine only, when there is no `smtp_host`."""
 
+    bank: Literal["simulated", "files"] = "simulated"
+    """How payments reach the bank: `simulated`, one by one to a bank that is none; `files`, as batches that
+    finance officers make, with reports and statements coming back as files."""
+
+    bank_account: str | None = Field(default=None, repr=False)
+    """The account payments leave: an IBAN, or the number as the bank knows it. Needed for `files`."""
+
+    bank_holder: str = ""
+    """Whose account that is, as the bank writes it. Needed for `files`."""
+
+    bank_bic: str = ""
+    """The BIC of the bank that keeps it."""
+
+    bank_cnaps: str = ""
+    """The twelve digits (联行号) of the branch that keeps it."""
+
+    bank_format: Literal["pain.001.001.09", "pain.001.001.03"] = "pain.001.001.09"
+    """The version of the payment files that the bank takes."""
+
+    bank_folder: Path | None = None
+    """The folder shared with the bank: `out` for our files, `in` for the bank's; what was read goes to
+    `read`. All on one file system. Default: `bank` in `data_dir`."""
+
     prefect_api_url: str | None = None
     """An existing Prefect server, such as http://prefect:4200/api. Without it `serve` starts one beside the
     web."""
@@ -164,6 +187,10 @@ class Settings(BaseSettings):
                 "MILEPOST_OWNER_URL is set but MILEPOST_DATABASE_URL is not: set both, or neither for the "
                 "embedded database"
             )
+        if self.bank == "files" and not (self.bank_account and self.bank_holder):
+            raise ValueError(
+                "MILEPOST_BANK is files, so MILEPOST_BANK_ACCOUNT and MILEPOST_BANK_HOLDER have to be set"
+            )
         if (self.smtp_username is None) != (self.smtp_password is None):
             raise ValueError(
                 "MILEPOST_SMTP_USERNAME and MILEPOST_SMTP_PASSWORD go together: set both or neither"
@@ -192,6 +219,11 @@ class Settings(BaseSettings):
     def https(self) -> bool:
         """Whether people reach the pages by TLS, so that cookies can be bound to it."""
         return self.base_url.startswith("https://")
+
+    @property
+    def bank_place(self) -> Path:
+        """The folder shared with the bank."""
+        return self.bank_folder or self.data_dir / "bank"
 
     @property
     def zone(self) -> ZoneInfo:

@@ -164,6 +164,8 @@ _CONSTRAINTS: dict[str, Callable[[], Refusal]] = {
     "duty_different_people": lambda: refuse("four_eyes", duty="?"),
     "project_code_key": lambda: refuse("exists_already", what="code"),
     "task_expert_once": lambda: refuse("expert_in_round_already"),
+    "batch_payment_live": lambda: refuse("batch_takes_nothing"),
+    "batch_two_people": lambda: refuse("batch_same_person"),
     "appropriation_once": lambda: refuse("exists_already", what="appropriation"),
     "payee_two_people": lambda: refuse("payee_same_person"),
 }

@@ -91,6 +91,21 @@ FACTS: dict[str, str] = {
         "AND (g.project_id = p.id OR starts_with(p.office_path, g.office_path))), %(today)s) c "
         "WHERE c.rule <> 'department_staff')"
     ),
+    "batch_payments": _JSON.format(
+        "SELECT b.id, b.payment_id, y.state FROM batch_payment b JOIN payment y ON y.id = b.payment_id "
+        "WHERE b.batch_id = s.id AND b.live ORDER BY b.position"
+    ),
+    "batch_open": (
+        "(SELECT count(*) FROM batch_payment b JOIN payment y ON y.id = b.payment_id WHERE b.batch_id = s.id "
+        "AND b.live AND y.state NOT IN ('settled', 'returned', 'void'))"
+    ),
+    "bank_doubts": (
+        "(SELECT count(*) FROM bank_exception x WHERE x.tranche_id = s.tranche_id AND x.state = 'open')"
+    ),
+    "paid_transfer": (
+        "(SELECT x.id FROM transfer x JOIN account c ON c.id = x.credit_id "
+        "WHERE x.payment_id = s.id AND c.kind = 'paid' AND x.reverses_id IS NULL)"
+    ),
     "call_state": "(SELECT c.state FROM call c WHERE c.id = p.call_id)",
     "audience": _JSON.format(
         # Two halves, each by the index on project_id: joined by OR they would read every grant there is.

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from pydantic_core import to_jsonable_python
 
 from milepost.alike import Alike
+from milepost.bank.batches import payable
 from milepost.cases import load_cases, notice_window, person_roles, programme_of
 from milepost.db import Session
 from milepost.experts import basis
@@ -43,6 +44,7 @@ PARENT: dict[str, str | None] = {
     "objection": "notice",
     "review_request": "project",
     "draw": None,
+    "batch": None,
 }
 
 
@@ -225,6 +227,7 @@ def state_objection(case: Case, step: Step) -> Refusal | None:
 LATE = frozenset(
     {
         "assignee_roles",
+        "batch_of",
         "call",
         "documents_missing",
         "draw_basis",
@@ -267,6 +270,8 @@ def _late_facts(conn: psycopg.Connection[Any], case: Case, step: Step) -> None:
     if "call" in needs and case.input.call_id is not None:
         row = conn.execute("SELECT chain_id, state FROM call WHERE id = %s", (case.input.call_id,)).fetchone()
         facts["call"] = {"chain_id": row[0], "state": row[1]} if row else None
+    if "batch_of" in needs:
+        facts["batch_of"] = payable(conn, case)
     if "invitee" in needs:
         facts["invitee"] = basis.invitee(conn, case)
     if "round_draw" in needs:

@@ -375,6 +375,28 @@ class Appropriate(StepInput):
     amount_minor: Minor = ask("预算金额", "Amount", widget="money")
 
 
+class MakeBatch(StepInput):
+    """Which released payments go to the bank together, and when they are to be executed."""
+
+    programme_id: UUID = ask("计划", "Programme", widget="programme")
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3,4}$")] = ask("币种", "Currency")
+    execution_on: date = ask("执行日", "Day of execution")
+    released_until: date | None = ask("截止到此日放款的", "Released by the end of", default=None)
+
+
+class WriteBatch(StepInput):
+    """The file a batch became, fixed before anybody can take it; by row, what was left out and why."""
+
+    file_name: Line = ask("文件名", "File")
+    sha256: Sha256 = ask("文件摘要", "Digest")
+    size: Annotated[int, Field(gt=0)] = ask("字节数", "Bytes")
+    staged_as: Line = ask("待交付文件名", "Staged as")
+    number: Annotated[int, Field(gt=0)] = ask("笔数", "Payments")
+    total_minor: Minor = ask("合计", "Total")
+    left_out: dict[str, str] = ask("未列入", "Left out", default={})
+    findings: tuple[dict[str, Any], ...] = ask("提示", "Remarks", default=())
+
+
 class Increase(StepInput):
     """An addition to an appropriation."""
 

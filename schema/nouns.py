@@ -33,6 +33,7 @@ NOUNS: dict[str, Noun] = {
         Noun("review_request", "project_id"),
         Noun("call", "chain_id"),
         Noun("draw", "chain_id"),
+        Noun("batch", "chain_id"),
         Noun("appropriation", "chain_id"),
     )
 }

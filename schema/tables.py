@@ -2,11 +2,12 @@
 
 from sqlmodel import SQLModel
 
-from schema import draws, evidence, experts, payment, people, programme, project, review, simbank
+from schema import bank, draws, evidence, experts, payment, people, programme, project, review, simbank
 
 metadata = SQLModel.metadata
 
 __all__ = [
+    "bank",
     "draws",
     "evidence",
     "experts",

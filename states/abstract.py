@@ -56,6 +56,7 @@ ENDS: dict[str, frozenset[str]] = {
     "objection": frozenset({"upheld", "dismissed"}),
     "review_request": frozenset({"upheld", "dismissed"}),
     "draw": frozenset({"drawn", "void"}),
+    "batch": frozenset({"closed", "lapsed", "discarded"}),
 }
 
 TRACKED: dict[str, Any] = {
@@ -369,6 +370,8 @@ class Model:
                 "previous": before,
                 "funds": {"id": project["funds"], "left_minor": SUM},
                 "payee": {"entered_by": None},
+                "bank_doubts": 0,
+                "paid_transfer": ID["payment"],
                 "duties": [],
                 "rounds": [],
                 "requests": [{"state": project["request"]}],

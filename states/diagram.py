@@ -36,6 +36,7 @@ GOAL = {
     "draw": "drawn",
     "call": "open",
     "appropriation": "closed",
+    "batch": "closed",
 }
 
 

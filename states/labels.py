@@ -31,6 +31,7 @@ NOUNS: Mapping[str, Text] = {
     "call": words("申报指南", "Call"),
     "draw": words("专家抽取", "Draw of experts"),
     "appropriation": words("年度预算", "Appropriation"),
+    "batch": words("银行批次", "Bank batch"),
 }
 
 STATES: Mapping[str, Mapping[str, Text]] = {
@@ -115,6 +116,16 @@ STATES: Mapping[str, Mapping[str, Text]] = {
         "planned": words("未开始", "Planned"),
         "open": words("受理中", "Open"),
         "closed": words("已截止", "Closed"),
+    },
+    "batch": {
+        "made": words("已编制，待交付", "Made, to be handed over"),
+        "handed_over": words("已批准交付", "To be written"),
+        "written": words("文件已生成", "Written"),
+        "sent": words("已交银行", "With the bank"),
+        "answered": words("银行已回执", "Answered by the bank"),
+        "closed": words("已办结", "Closed"),
+        "lapsed": words("已作罢", "Lapsed"),
+        "discarded": words("已撤销", "Discarded"),
     },
     "appropriation": {
         "voted": words("执行中", "In force"),

@@ -7,7 +7,18 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from config.programmes import BUILT_IN_DAYS, Deadline, Programme, Reminder
-from states import draws, funding, gates, milestone, payment, review, review_guards, review_requests
+from states import (
+    bank_guards,
+    batch,
+    draws,
+    funding,
+    gates,
+    milestone,
+    payment,
+    review,
+    review_guards,
+    review_requests,
+)
 from states.guards import GUARDS
 from states.postings import POSTINGS
 from states.project import project_steps
@@ -15,7 +26,7 @@ from states.roles import PERMISSIONS, ROLES
 from states.stages import STAGES
 from states.step import NounMachine, Step
 
-assert review_guards  # Its guards enter the table when it is read.
+assert review_guards and bank_guards  # Their guards enter the table when they are read.
 
 STATIC: dict[str, tuple[Step, ...]] = {
     "milestone": milestone.STEPS,
@@ -28,6 +39,7 @@ STATIC: dict[str, tuple[Step, ...]] = {
     "review_request": review_requests.STEPS,
     "call": funding.CALL_STEPS,
     "draw": draws.STEPS,
+    "batch": batch.STEPS,
     "appropriation": funding.APPROPRIATION_STEPS,
 }
 

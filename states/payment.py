@@ -75,6 +75,16 @@ def _bank_return(case: Case) -> Change:
     )
 
 
+def _return_late(case: Case) -> Change:
+    """The payee had the money and has it no longer: nothing of the tranche is paid any more."""
+    paid = case.facts["tranche"]["paid_minor"] - case.here["amount_minor"]
+    return Change(
+        set={"bank_reason": case.input.reason, "settled_on": None},
+        update=[("tranche", case.here["tranche_id"], {"paid_minor": paid})],
+        follow=[next_attempt(case)],
+    )
+
+
 def _not_received(case: Case) -> Change:
     return Change(set={"bank_reason": case.input.reason, "instruct_transfer_id": None})
 
@@ -154,7 +164,7 @@ STEPS: tuple[Step, ...] = (
         ("approved",),
         "released",
         words("放款", "Release"),
-        guards=("gates_open", "binding_intact", "four_eyes"),
+        guards=("gates_open", "binding_intact", "four_eyes", "bank_agrees"),
         input=Note,
         effect=_release,
         duty="releaser",
@@ -166,7 +176,7 @@ STEPS: tuple[Step, ...] = (
         ("released",),
         "instructed",
         words("交银行", "Hand to the bank"),
-        guards=("gates_open", "binding_intact"),
+        guards=("gates_open", "binding_intact", "bank_agrees"),
         effect=_instruct,
     ),
     Step(
@@ -186,6 +196,16 @@ STEPS: tuple[Step, ...] = (
         input=BankAnswer,
         effect=_bank_return,
         notify=(Notify("payment_returned", (*FINANCE, "applicant")),),
+    ),
+    Step(
+        "payment.return_late",
+        ("settled",),
+        "returned",
+        words("付后退回", "Returned after the settlement"),
+        input=BankAnswer,
+        needs=("paid_transfer",),
+        effect=_return_late,
+        notify=(Notify("payment_returned_late", (*FINANCE, *GRANTEE)),),
     ),
     Step(
         "payment.lose",

@@ -92,6 +92,13 @@ def _give_back(case: Case) -> list[Posting]:
     return [*_from_bank(case), *_unhold(case)]
 
 
+def _take_back(case: Case) -> list[Posting]:
+    """What was paid came back: each leg of its way is reversed, the last one first."""
+    paid = case.facts["paid_transfer"]
+    back = _leg(case, "unpay", "posted", _own(case, "paid"), _own(case, "payable"), reverses=UUID(str(paid)))
+    return [back, *_give_back(case)]
+
+
 def _by_attestation(case: Case) -> list[Posting]:
     return _pay(case) if case.here["attested"] == "settled" else _give_back(case)
 
@@ -115,5 +122,6 @@ POSTINGS: dict[str, Callable[[Case], list[Posting]]] = {
     "payment.settle": _pay,
     "payment.bank_return": _give_back,
     "payment.not_received": _from_bank,
+    "payment.return_late": _take_back,
     "payment.confirm": _by_attestation,
 }

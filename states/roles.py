@@ -110,6 +110,9 @@ PERMISSIONS: dict[str, frozenset[str]] = {
             "appropriation.vote",
             "appropriation.increase",
             "appropriation.close",
+            "batch.make",
+            "batch.hand_over",
+            "batch.discard",
             "project.place_hold",
             "project.lift_hold",
         }
@@ -137,6 +140,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
             "payment.bank_return",
             "payment.lose",
             "payment.not_received",
+            "payment.return_late",
             "payment.void",
             "payee.supersede",
             "notice.end",
@@ -148,6 +152,11 @@ PERMISSIONS: dict[str, frozenset[str]] = {
             "draw.succeed",
             "call.open",
             "call.close",
+            "batch.write",
+            "batch.send",
+            "batch.lapse",
+            "batch.answer",
+            "batch.close",
         }
     ),
 }

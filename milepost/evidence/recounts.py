@@ -55,6 +55,8 @@ TYPED: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("review_request", ("review_request.file",), ("ground", "statement")),
     ("draw", ("draw.announce",), ("programme_id", "office_path", "title", "source_kind", "source_name")),
     ("draw", ("draw.conclude",), ("value_evidence=evidence",)),
+    ("batch", ("batch.make",), ("programme_id", "currency", "execution_on")),
+    ("batch", ("batch.write",), ("file_name", "sha256", "staged_as")),
     ("call", ("call.announce",), ("programme_id", "title", "opens_on", "closes_on")),
     ("appropriation", ("appropriation.vote",), ("programme_id", "fiscal_year", "currency")),
 )

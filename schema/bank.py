@@ -1,0 +1,179 @@
+"""Batches of payments that go to the bank as one file, the register of files, and what the bank said."""
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, CheckConstraint, Column, Index, UniqueConstraint, text
+from sqlmodel import Field, SQLModel
+
+from schema.columns import document, key, link, minor, moment, words
+
+
+class BankFile(SQLModel, table=True):
+    """A file to or from the bank, known by its bytes however it is called. Rows never change.
+
+    ``closing_on`` is the day whose closing balance a statement gives; ``counts`` says what was in it.
+    """
+
+    __tablename__ = "bank_file"
+    __table_args__ = (
+        UniqueConstraint("direction", "sha256", name="bank_file_once"),
+        CheckConstraint("direction IN ('in', 'out')", name="bank_file_direction_known"),
+        Index("bank_file_closing", "closing_on", postgresql_where=text("closing_on IS NOT NULL")),
+    )
+
+    id: UUID = key()
+    direction: str = words()
+    kind: str = words()
+    name: str = words()
+    sha256: str = words()
+    size: int = Field(sa_column=Column(BigInteger, nullable=False))
+    at: datetime = moment()
+    by_id: UUID = link("person.id")
+    batch_id: UUID | None = link("batch.id", null=True)
+    closing_on: date | None = None
+    counts: Any = document()
+    findings: Any = document(default="[]")
+
+
+class Batch(SQLModel, table=True):
+    """Payments of one programme and currency for one day, handed to the bank as one file.
+
+    ``staged_as`` is the name under which the file waits to be put at its place; it is moved from there once.
+    """
+
+    __table_args__ = (
+        CheckConstraint("handed_by IS NULL OR handed_by <> made_by", name="batch_two_people"),
+        CheckConstraint("number > 0 AND total_minor > 0", name="batch_not_empty"),
+        Index("batch_by_state", "state"),
+    )
+
+    id: UUID = key()
+    chain_id: UUID = link("chain.id")
+    programme_id: UUID = link("programme_version.id")
+    currency: str = words()
+    execution_on: date
+    cut_off: datetime = moment()
+    number: int
+    total_minor: int = minor()
+    made_by: UUID = link("person.id")
+    handed_by: UUID | None = link("person.id", null=True)
+    handed_at: datetime | None = moment(null=True)
+    file_name: str | None = words(null=True, unique=True)
+    sha256: str | None = words(null=True)
+    staged_as: str | None = words(null=True)
+    note: str | None = words(null=True)
+    state: str = words()
+    version: int
+
+
+class BatchPayment(SQLModel, table=True):
+    """A payment in a batch. ``live`` until it is left out: a payment is in one live batch at the most."""
+
+    __tablename__ = "batch_payment"
+    __table_args__ = (
+        UniqueConstraint("batch_id", "position", name="batch_payment_position_once"),
+        Index("batch_payment_live", "payment_id", unique=True, postgresql_where=text("live")),
+    )
+
+    id: UUID = key()
+    batch_id: UUID = link("batch.id")
+    payment_id: UUID = link("payment.id")
+    position: int
+    live: bool = Field(default=True, sa_column_kwargs={"server_default": text("true")})
+    left_out: str | None = words(null=True)
+
+
+class BankEntry(SQLModel, table=True):
+    """What the bank said of one payment: a part of a statement's entry, or a verdict of a status report.
+
+    (source, account, key, part) names it in whatever file it comes again. ``outcome`` is what became of it:
+    ``new``, ``held`` (its file does not add up), ``waiting`` (a report, until the statement says the same),
+    ``applied``, ``noted``, ``queued`` (it has an exception). Of each payment one debit and one credit at the
+    most are applied.
+    """
+
+    __tablename__ = "bank_entry"
+    __table_args__ = (
+        UniqueConstraint("source", "account", "key", "part", name="bank_entry_once"),
+        CheckConstraint("source IN ('statement', 'report')", name="bank_entry_source_known"),
+        CheckConstraint(
+            "outcome IN ('new', 'held', 'waiting', 'applied', 'noted', 'queued')",
+            name="bank_entry_outcome_known",
+        ),
+        CheckConstraint("outcome <> 'applied' OR payment_id IS NOT NULL", name="bank_entry_applied_to_one"),
+        Index(
+            "bank_entry_debit_once",
+            "payment_id",
+            unique=True,
+            postgresql_where=text("source = 'statement' AND outcome = 'applied' AND amount_minor < 0"),
+        ),
+        Index(
+            "bank_entry_credit_once",
+            "payment_id",
+            unique=True,
+            postgresql_where=text("source = 'statement' AND outcome = 'applied' AND amount_minor > 0"),
+        ),
+        Index("bank_entry_of_payment", "payment_id"),
+        Index(
+            "bank_entry_open",
+            "source",
+            "booked_on",
+            "id",
+            postgresql_where=text("outcome IN ('new', 'waiting')"),
+        ),
+    )
+
+    id: UUID = key()
+    file_id: UUID = link("bank_file.id", index=True)
+    source: str = words()
+    account: str = words()
+    key: str = words()
+    part: int
+    said: str = words()
+    booked_on: date
+    amount_minor: int = minor()
+    currency: str = words()
+    end_to_end: str = words()
+    reference: str = words()
+    reason: str = words()
+    party_account: str = words()
+    payment_id: UUID | None = link("payment.id", null=True)
+    outcome: str = words()
+
+
+class BankException(SQLModel, table=True):
+    """Something the bank said that does not fit our books, until somebody says what it is.
+
+    While it is open nothing more is sent for its tranche. ``likely_id`` is the payment it probably means.
+    """
+
+    __tablename__ = "bank_exception"
+    __table_args__ = (
+        CheckConstraint("state IN ('open', 'resolved')", name="bank_exception_state_known"),
+        CheckConstraint(
+            "(state = 'resolved') = (resolved_by IS NOT NULL AND resolved_at IS NOT NULL AND note IS NOT NULL)",
+            name="bank_exception_resolved_by_somebody",
+        ),
+        Index("bank_exception_open", "raised_at", postgresql_where=text("state = 'open'")),
+        Index("bank_exception_of_tranche", "tranche_id", postgresql_where=text("state = 'open'")),
+    )
+
+    id: UUID = key()
+    kind: str = words()
+    file_id: UUID = link("bank_file.id")
+    entry_id: UUID | None = link("bank_entry.id", null=True, index=True)
+    payment_id: UUID | None = link("payment.id", null=True)
+    tranche_id: UUID | None = link("tranche.id", null=True)
+    likely_id: UUID | None = link("payment.id", null=True)
+    params: Any = document()
+    raised_at: datetime = moment()
+    state: str = words()
+    resolved_by: UUID | None = link("person.id", null=True)
+    resolved_at: datetime | None = moment(null=True)
+    how: str | None = words(null=True)
+    note: str | None = words(null=True)
+
+
+__all__ = ["BankEntry", "BankException", "BankFile", "Batch", "BatchPayment"]
