@@ -153,7 +153,8 @@ class BankException(SQLModel, table=True):
     __table_args__ = (
         CheckConstraint("state IN ('open', 'resolved')", name="bank_exception_state_known"),
         CheckConstraint(
-            "(state = 'resolved') = (resolved_by IS NOT NULL AND resolved_at IS NOT NULL AND note IS NOT NULL)",
+            "(state = 'resolved') = "
+            "(resolved_by IS NOT NULL AND resolved_at IS NOT NULL AND note IS NOT NULL)",
             name="bank_exception_resolved_by_somebody",
         ),
         Index("bank_exception_open", "raised_at", postgresql_where=text("state = 'open'")),

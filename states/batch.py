@@ -1,4 +1,4 @@
-"""The steps of a batch (批次): payments that go to the bank as one file, made by one and handed over by another.
+"""The steps of a batch (批次): payments that go to the bank as one file; one makes it, another hands it over.
 
 The decision is on record before anything is written, the file's digest before anybody can take the file, and
 the file is at its place once. ``milepost.work.batches`` goes from each of these to the next, also after a

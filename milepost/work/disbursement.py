@@ -110,6 +110,8 @@ class _Run:
         while True:
             rows = self.session.conn.execute(
                 f"SELECT id, version, state FROM payment WHERE state IN {states} AND id > %s "
+                # What is in a batch goes to the bank in its file, and is asked about in the bank's files.
+                "AND NOT EXISTS (SELECT 1 FROM batch_payment b WHERE b.payment_id = payment.id AND b.live) "
                 "ORDER BY id LIMIT %s",
                 (last, BATCH),
             ).fetchall()

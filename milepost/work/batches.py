@@ -1,0 +1,232 @@
+"""A batch that was handed over becomes a file at its place, once, wherever the process that does it dies.
+
+In this order: the decision (``batch.hand_over``) is on record; its payments are instructed, each under a
+request id that follows from batch and payment; the file is written beside its place under a name nobody else
+uses; its digest and that name go on record (``batch.write``); the file is moved to where the bank takes it;
+``batch.send``. Moving consumes what is moved, so that the same file is never there twice: found ``written``,
+a batch whose staged file is gone has been moved. A batch found ``handed_over`` is written anew; what another
+process had staged has another name and is never moved.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from milepost.actions import SYSTEM, Order, perform, perform_many
+from milepost.bank.batches import ZONE
+from milepost.bank.desk import Desk, account_of
+from milepost.bank.files.batch import Agent, Batch, Party, Payment, end_to_end_text
+from milepost.bank.files.checks import check_batch
+from milepost.bank.files.findings import BatchRefused, blocking
+from milepost.bank.files.handover import hand_over
+from milepost.bank.files.placing import file_digest
+from milepost.calendar import is_working_day
+from milepost.db import Database, Session
+from milepost.programmes import load_published
+from states.refusals import Refused
+
+_LOCK = "hashtextextended('milepost:batches', 0)"
+_PAYMENTS = """SELECT y.id, y.state, y.amount_minor, y.currency, k.account_name, k.account_no, k.bank_name,
+    p.code, t.number, EXISTS (SELECT 1 FROM event e WHERE e.subject_id = y.id
+      AND e.request_id = 'batch:' || b.batch_id || ':' || y.id)
+  FROM batch_payment b JOIN payment y ON y.id = b.payment_id JOIN payee k ON k.id = y.payee_id
+  JOIN project p ON p.id = y.project_id JOIN tranche t ON t.id = y.tranche_id
+ WHERE b.batch_id = %s AND b.live ORDER BY b.position"""
+
+
+class StagedFileChanged(Exception):
+    """The file that waits to be handed over is not the one on record; nothing was moved."""
+
+
+@dataclass(slots=True)
+class BatchReport:
+    """What was carried on: payments instructed, those left out by reason, files put at their place."""
+
+    instructed: int = 0
+    left_out: Counter[str] = field(default_factory=Counter)
+    sent: list[str] = field(default_factory=list)
+    lapsed: int = 0
+    busy: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A payment of a batch; ``ours`` when this batch has instructed it."""
+
+    id: UUID
+    state: str
+    payment: Payment = field(repr=False)
+    ours: bool
+
+
+def carry_on(database: Database, desk: Desk) -> BatchReport:
+    """Bring every batch that was handed over to the bank's folder. One process at a time does it."""
+    report = BatchReport()
+    with database.session() as session:
+        got = session.conn.execute(f"SELECT pg_try_advisory_lock({_LOCK})").fetchone()
+        if not (got and got[0]):
+            report.busy = True
+            return report
+        try:
+            for id, state in session.conn.execute(
+                "SELECT id, state FROM batch WHERE state IN ('handed_over', 'written') ORDER BY handed_at, id"
+            ).fetchall():
+                if state == "written" or _write(session, desk, id, report):
+                    _send(session, desk, id, report)
+        finally:
+            if not session.conn.closed and not session.conn.broken:
+                session.conn.execute(f"SELECT pg_advisory_unlock({_LOCK})")
+    return report
+
+
+def _write(session: Session, desk: Desk, id: UUID, report: BatchReport) -> bool:
+    """From ``handed_over`` to ``written``; False where nothing was left to hand over, or others did."""
+    row = session.conn.execute(
+        "SELECT execution_on, handed_at, programme_id FROM batch WHERE id = %s", (id,)
+    ).fetchone()
+    assert row is not None
+    shape = _Shape(session, desk, id, *row)
+    left_out: dict[str, str] = {}
+    rows = _instruct(session, shape, _rows(session, id), left_out, report)
+    if not rows:
+        reason = "; ".join(sorted(set(left_out.values())))[:2000] or "-"
+        report.lapsed += _step(session, "batch.lapse", id, {"reason": reason})
+        return False
+    staged_as = f"{secrets.token_hex(8)}.xml"
+    batch = shape.batch(rows)
+    done = hand_over(batch, desk.staged / staged_as, rules=desk.rules, works=shape.works)
+    given = {
+        "file_name": f"{id.hex}.xml",
+        "sha256": done.placed.sha256,
+        "size": done.placed.size,
+        "staged_as": staged_as,
+        "number": len(rows),
+        "total_minor": sum(row.payment.amount_minor for row in rows),
+        "left_out": left_out,
+        "findings": [said.as_json() for said in done.remarks[:100]],
+    }
+    return _step(session, "batch.write", id, given)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """What the file of a batch has around its payments; the same whenever it is asked for."""
+
+    session: Session
+    desk: Desk
+    id: UUID
+    execution_on: date
+    handed_at: datetime
+    programme_id: UUID
+
+    def batch(self, rows: list[_Row]) -> Batch:
+        """The batch as the bank is to get it."""
+        created = self.handed_at.astimezone(ZONE)
+        payments = tuple(row.payment for row in rows)
+        return Batch(self.id.hex, created, self.desk.debtor, self.execution_on, payments)
+
+    def works(self, day: date) -> bool:
+        """Whether a day is a working day by the programme's calendar."""
+        compiled = load_published(self.session.conn, self.programme_id)
+        assert compiled is not None
+        return is_working_day(day, source=compiled.programme.calendar)[0]
+
+
+def _rows(session: Session, id: UUID) -> list[_Row]:
+    return [
+        _Row(
+            id=payment,
+            state=state,
+            payment=Payment(
+                end_to_end_text(payment),
+                amount,
+                currency,
+                Party(name, account_of(number), Agent(name=bank)),
+                f"{code}/{tranche}",
+            ),
+            ours=ours,
+        )
+        for payment, state, amount, currency, name, number, bank, code, tranche, ours in session.conn.execute(
+            _PAYMENTS, (id,)
+        ).fetchall()
+    ]
+
+
+def _instruct(
+    session: Session, shape: _Shape, rows: list[_Row], left_out: dict[str, str], report: BatchReport
+) -> list[_Row]:
+    """Instruct what is released and fit for a file; what is not is left out and says why."""
+    fit = _fit(shape, [row for row in rows if row.state == "released"], left_out)
+    orders = [Order("payment.instruct", row.id, {}, f"batch:{shape.id}:{row.id}") for row in fit]
+    for outcome in perform_many(session, SYSTEM, orders):
+        if outcome.receipt is None:
+            codes = [refusal.code for refusal in outcome.refusals]
+            left_out[str(outcome.order.subject_id)] = ", ".join(codes)
+            report.left_out.update(codes)
+        else:
+            report.instructed += not outcome.receipt.repeated
+    kept = {row.id for row in fit} - {UUID(id) for id in left_out}
+    for row in rows:
+        if row.state != "released" and not (row.ours and row.state == "instructed"):
+            left_out[str(row.id)] = row.state
+    return [row for row in rows if row.id in kept or str(row.id) not in left_out]
+
+
+def _fit(shape: _Shape, rows: list[_Row], left_out: dict[str, str]) -> list[_Row]:
+    """Those that a file can carry. Before anything is instructed, so that nothing is stuck half-way."""
+    if not rows:
+        return []
+    found = blocking(check_batch(shape.batch(rows), shape.desk.rules, works=shape.works))
+    if whole := [said for said in found if not said.row]:
+        raise BatchRefused(whole)
+    for said in found:
+        id = str(rows[said.row - 1].id)
+        left_out[id] = "; ".join(filter(None, (left_out.get(id), said.text("zh"), said.text("en"))))
+    return [row for row in rows if str(row.id) not in left_out]
+
+
+def _send(session: Session, desk: Desk, id: UUID, report: BatchReport) -> None:
+    """From ``written`` to ``sent``: the staged file is moved, unless it was."""
+    row = session.conn.execute(
+        "SELECT file_name, staged_as, sha256 FROM batch WHERE id = %s", (id,)
+    ).fetchone()
+    assert row is not None
+    name, staged_as, digest = row
+    staged = desk.staged / staged_as
+    if staged.exists():
+        if file_digest(staged) != digest:
+            raise StagedFileChanged(f"{staged.name} is not what batch {id} has on record")
+        # Another process, which had lost its lock and did not know, may be quicker by a moment.
+        with suppress(FileNotFoundError):
+            os.rename(staged, desk.out / name)
+        _sync(desk)
+    if _step(session, "batch.send", id, {}):
+        report.sent.append(name)
+
+
+def _sync(desk: Desk) -> None:
+    for folder in (desk.out, desk.staged):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _step(session: Session, step: str, id: UUID, given: dict[str, Any]) -> bool:
+    """Take a step of a batch under a request id of its own; False where it stands elsewhere by now."""
+    try:
+        perform(session, SYSTEM, step, id, given, f"{step}:{id}")
+    except Refused:
+        return False
+    return True
+
+
+__all__ = ["BatchReport", "StagedFileChanged", "carry_on"]
