@@ -79,6 +79,7 @@ QUIET: dict[str, str] = {
     "project.revise": "changes what is asked for, which is representative anyway",
     "project.describe": "what it is about decides who reviews it, not how it goes on",
     "project.amend_team": "who stands behind it decides who reviews it, not how it goes on",
+    "payment.return_late": "money that left rightly and came back: its next attempt meets every gate anew",
     "project.place_hold": "environment: holds",
     "project.lift_hold": "environment: holds",
     "project.flag_integrity": "environment: integrity flags",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from schema.inputs import Attest, BankAnswer, EnterPayee, Note, PlanPayment, Reason, Void
 from states.case import Case, Change, Follow
+from states.project import ENDED
 from states.step import SAME, Notify, Step, words
 
 FINANCE = ("finance_officer",)
@@ -76,12 +77,12 @@ def _bank_return(case: Case) -> Change:
 
 
 def _return_late(case: Case) -> Change:
-    """The payee had the money and has it no longer: nothing of the tranche is paid any more."""
+    """The payee has the money no longer. Of a project that is over, nothing is planned anew."""
     paid = case.facts["tranche"]["paid_minor"] - case.here["amount_minor"]
     return Change(
         set={"bank_reason": case.input.reason, "settled_on": None},
         update=[("tranche", case.here["tranche_id"], {"paid_minor": paid})],
-        follow=[next_attempt(case)],
+        follow=[] if case.of["state"] in (*ENDED, "archived") else [next_attempt(case)],
     )
 
 

@@ -163,7 +163,7 @@ class _Run:
         """One slice of what statements said; False when there is nothing more."""
         rows = [_Entry(*row) for row in self.session.conn.execute(_ENTRIES, (SLICE,)).fetchall()]
         books: dict[UUID, _Books] = {}
-        # A pass that died after it had brought a payment back finds it returned, and its credit still to enter.
+        # A pass that died once it had brought a payment back finds it returned, its credit still to enter.
         back = {entry.payment_id for entry in rows if entry.said == "credit"}
         applied: list[_Entry] = []
         for entry in rows:
@@ -319,7 +319,8 @@ class _Run:
             "JOIN batch_payment p ON p.batch_id = b.id AND p.live JOIN payment y ON y.id = p.payment_id "
             "JOIN bank_file f ON f.batch_id = b.id AND f.direction = 'out' "
             "WHERE b.state IN ('sent', 'answered') AND b.execution_on < %s "
-            "AND y.state IN ('instructed', 'unknown') AND NOT EXISTS (SELECT 1 FROM bank_exception x WHERE x.payment_id = y.id AND x.state = 'open')",
+            "AND y.state IN ('instructed', 'unknown') AND NOT EXISTS (SELECT 1 "
+            "FROM bank_exception x WHERE x.payment_id = y.id AND x.state = 'open')",
             (date_before(today),),
         ).fetchall()
         for payment, file_id, day in silent:

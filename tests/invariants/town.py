@@ -17,7 +17,7 @@ from milepost.actions import SYSTEM, Actor, Order, Receipt, perform
 from milepost.clock import SimulatedClock
 from milepost.db import Database, Session
 from milepost.programmes import Published, ensure_system, publish
-from tests.invariants import town_review
+from tests.invariants import town_bank, town_review
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = sorted((ROOT / "config" / "programmes").glob("*.toml"))
@@ -515,5 +515,6 @@ _STAND: dict[str, Callable[[Town, str], UUID]] = {
     "review_request": town_review.review_request,
     "call": _call,
     "draw": town_review.draw,
+    "batch": town_bank.batch,
     "appropriation": _appropriation,
 }
