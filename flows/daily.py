@@ -15,6 +15,7 @@ from flows.deadlines import act
 from flows.disbursement import pay
 from flows.mail import deliver
 from flows.payment_checks import check
+from flows.reconciliation import reconcile_inbox
 from flows.reminders import remind
 from flows.reviews import staff
 from flows.runtime import bound
@@ -27,6 +28,7 @@ PARTS: dict[str, Callable[[], Awaitable[dict[str, Any]]]] = {
     "reviews": staff,
     "payment_checks": check,
     "disbursement": pay,
+    "reconciliation": reconcile_inbox,
     "reminders": remind,
     "mail": deliver,
     "sealing": close_day,

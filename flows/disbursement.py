@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from prefect import flow
 
 from flows.runtime import bound, slice_task
+from milepost.bank.desk import Desk
+from milepost.work.batches import BatchReport, carry_on
 from milepost.work.disbursement import DisbursementReport, disburse
 
 
@@ -17,8 +20,24 @@ async def disburse_slice() -> DisbursementReport:
     return await disburse(given.database, given.bank)
 
 
+@slice_task("batches-slice")
+async def carry_on_slice(desk: Desk) -> BatchReport:
+    """Every batch that was handed over: one process at a time brings it to the bank's folder."""
+    return await asyncio.to_thread(carry_on, bound().database, desk)
+
+
 async def pay() -> dict[str, Any]:
     """What the flow does; also a part of the day in ``flows.daily``."""
+    desk = bound().desk
+    if desk is not None:
+        # People make batches of what is released; here they become files.
+        done = await carry_on_slice(desk)
+        return {
+            "submitted": done.instructed,
+            "files": done.sent,
+            "held_back": dict(done.left_out),
+            "busy": done.busy,
+        }
     report = await disburse_slice()
     return {
         "submitted": report.submitted,

@@ -20,6 +20,7 @@ from prefect import Task, task
 from prefect.cache_policies import NO_CACHE
 
 from config.settings import Settings, load_settings
+from milepost.bank.desk import Desk, desk_of
 from milepost.bank.port import BankPort
 from milepost.bank.simulated import SimulatedBank
 from milepost.db import Database
@@ -38,6 +39,8 @@ class Bound:
     bank: BankPort
     mail: MailSettings
     data_dir: Path | None
+    desk: Desk | None = None
+    """Where payments go as files; None: one by one to the bank."""
 
 
 _bound: Bound | None = None
@@ -59,6 +62,7 @@ def bind(
         bank or SimulatedBank(database),
         mail or mail_settings(settings),
         data_dir or settings.data_dir,
+        desk_of(settings),
     )
     return _bound
 

@@ -111,7 +111,7 @@ class FileBank:
         with closing(sqlite3.connect(self.books, timeout=30)) as conn, conn:
             yield conn
 
-    # -- taking ------------------------------------------------------------------------------------------------
+    # -- taking ------------------------------------------------------------------------------------------
 
     def take(self, content: bytes, today: date) -> str:
         """Book a payment file, whatever was booked before; its message id. Crashes on what is no pain.001."""
@@ -207,7 +207,7 @@ class FileBank:
             "INSERT INTO verdict VALUES (?, ?, ?, ?, ?, 0)", (message, id, status, reason, day.isoformat())
         )
 
-    # -- answering ---------------------------------------------------------------------------------------------
+    # -- answering ---------------------------------------------------------------------------------------
 
     def reports(self, today: date) -> list[Answer]:
         """The status reports of files that were not answered yet; of those whose reply is lost, none."""
@@ -325,7 +325,7 @@ class FileBank:
         write_camt053(Header(f"M-{id}", _moment(today)), [(whole, entries)], target)
         return Answer(f"camt053-{today}-{id}.xml", target.getvalue())
 
-    # -- the books ---------------------------------------------------------------------------------------------
+    # -- the books ---------------------------------------------------------------------------------------
 
     def paid(self, until: date) -> dict[str, int]:
         """What each end-to-end id has got by the end of a day, net of what came back."""

@@ -41,6 +41,8 @@ STAFF = frozenset({"programme_officer", "finance_officer", "supervisor", "counse
 FULL_ACCOUNTS = frozenset({"applicant", "finance_officer"})
 OBJECTORS = frozenset({"programme_officer", "supervisor"})
 FUNDS = frozenset({"finance_officer", "supervisor", "programme_officer"})
+# Who sees batches, bank files and what the bank said.
+BANK = frozenset({"finance_officer", "supervisor"})
 # Who sees the draws of an office and of those below it; the rest is published.
 DRAWS = frozenset({"programme_officer", "supervisor"})
 
@@ -208,7 +210,7 @@ def _office_wide(session: Session, actor_id: UUID, noun: str, ids: Sequence[UUID
     if noun == "draw":
         return _draws(session, actor_id, ids)
     roles = roles_anywhere(session, actor_id)
-    if not (roles if noun == "call" else roles & FUNDS):
+    if not (roles if noun == "call" else roles & (BANK if noun == "batch" else FUNDS)):
         return {}
     found = rows(session, f'SELECT * FROM "{noun}" WHERE id = ANY(%(ids)s)', {"ids": list(ids)})
     sight = Sight(actor_id, roles)

@@ -155,6 +155,8 @@ def heading(noun: str, row: Row, locale: str) -> str:
     title = f" · {row['title']}" if row.get("title") else ""
     if noun == "appropriation":
         return f"{name} {row['programme_code']} {row['fiscal_year']}"
+    if noun == "batch":
+        return f"{name} {row['execution_on']}"
     return f"{name}{number}{title}"
 
 
@@ -164,6 +166,8 @@ def home_of(noun: str, subject_id: UUID, project_id: UUID | None, *, as_expert: 
         return f"/tasks/{subject_id}"
     if noun == "draw":
         return f"/draws/{subject_id}"
+    if noun == "batch":
+        return "/bank"
     if noun in ("call", "appropriation"):
         return f"/{noun}s"
     if noun == "project" or project_id is None:

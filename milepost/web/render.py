@@ -18,7 +18,7 @@ from starlette.responses import HTMLResponse
 
 from config.programmes import Programme, Text
 from milepost.experts.permits import READERS
-from milepost.queries.sight import DRAWS, FUNDS, OBJECTORS, SEES
+from milepost.queries.sight import BANK, DRAWS, FUNDS, OBJECTORS, SEES
 from milepost.web.visitor import Visitor
 from schema.money import Money
 from states.labels import (
@@ -159,6 +159,7 @@ MENU = (
     MenuItem("/rankings", words("评审排名", "Rankings"), OBJECTORS),
     MenuItem("/calls", words("申报指南", "Calls")),
     MenuItem("/appropriations", words("年度预算", "Budgets"), FUNDS),
+    MenuItem("/bank", words("银行往来", "Bank"), BANK),
     MenuItem("/programmes", words("计划", "Programmes")),
     MenuItem("/draws", words("专家抽取", "Draws"), DRAWS),
     MenuItem("/experts", words("专家库", "Experts"), READERS),

@@ -34,6 +34,11 @@ _QUESTIONS: dict[str, Question] = {
     "disbursement": _exists(
         "EXISTS (SELECT 1 FROM payment WHERE state IN ('released', 'instructed', 'unknown'))"
     ),
+    # Whether a file lies there is for the flow to see: it knows the folder.
+    "reconciliation": _exists(
+        "EXISTS (SELECT 1 FROM batch WHERE state IN ('sent', 'answered')) "
+        "OR EXISTS (SELECT 1 FROM bank_entry WHERE outcome = 'new')"
+    ),
     "reminders": anything_to_remind,
     "mail": _exists(
         "EXISTS (SELECT 1 FROM message WHERE state = 'queued' AND next_attempt_at <= %(now)s::timestamptz)"

@@ -60,6 +60,8 @@ ADMINISTRATORS = {
     "POST /mail",
 }
 FUNDS = {"GET /appropriations"}
+# Each asks for the roles itself: ``test_office_wide_pages_follow_the_roles``.
+BANK = {"GET /bank", "GET /bank/batches/{id}", "POST /bank/exceptions/{id}"}
 POOL_READERS = {
     "GET /experts",
     "POST /experts",
@@ -290,6 +292,7 @@ def test_office_wide_pages_follow_the_roles(site: Site) -> None:
             ("/experts/me", {"expert"}),
             ("/rankings", {"programme_officer", "supervisor"}),
             ("/matching", {"programme_officer"}),
+            ("/bank", {"finance_officer", "supervisor"}),
             ("/calls", set(ROLES)),
             ("/programmes", set(ROLES)),
         ):

@@ -1,0 +1,81 @@
+"""Batches, the register of files and the queue of exceptions, as finance reads them."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from milepost.bank.exceptions import said_of
+from milepost.db import Session
+from milepost.queries.sight import Row, rows
+
+MOST = 200
+
+
+def batches(session: Session) -> list[Row]:
+    """The latest batches, with how many of their payments are in each state."""
+    return rows(
+        session,
+        """SELECT b.id, b.state, b.currency, b.execution_on, b.number, b.total_minor, b.file_name, b.sha256,
+            b.note, b.handed_at, v.code AS programme_code, m.name AS made_by, h.name AS handed_by,
+            (SELECT coalesce(jsonb_object_agg(s.state, s.n), '{}'::jsonb) FROM (SELECT y.state, count(*) AS n
+               FROM batch_payment p JOIN payment y ON y.id = p.payment_id
+              WHERE p.batch_id = b.id AND p.live GROUP BY y.state) s) AS states
+          FROM batch b JOIN programme_version v ON v.id = b.programme_id JOIN person m ON m.id = b.made_by
+          LEFT JOIN person h ON h.id = b.handed_by
+         ORDER BY b.cut_off DESC, b.id LIMIT %(most)s""",
+        {"most": MOST},
+    )
+
+
+def batch(session: Session, id: UUID) -> Row | None:
+    """One batch with its first thousand payments, those left out among them, and the files about it."""
+    found = [row for row in batches(session) if row["id"] == id]
+    if not found:
+        return None
+    payments = rows(
+        session,
+        """SELECT p.position, p.live, p.left_out, y.id, y.state, y.amount_minor, y.currency, y.bank_reference,
+            y.bank_reason, j.id AS project_id, j.code, t.number, k.account_name
+          FROM batch_payment p JOIN payment y ON y.id = p.payment_id JOIN project j ON j.id = y.project_id
+          JOIN tranche t ON t.id = y.tranche_id LEFT JOIN payee k ON k.id = y.payee_id
+         WHERE p.batch_id = %(id)s ORDER BY p.position LIMIT 1000""",
+        {"id": id},
+    )
+    return {**found[0], "payments": payments, "files": files(session, batch_id=id)}
+
+
+def files(session: Session, *, batch_id: UUID | None = None) -> list[Row]:
+    """The register: what went and what came, the latest first."""
+    return rows(
+        session,
+        """SELECT f.id, f.direction, f.kind, f.name, f.sha256, f.size, f.at, f.batch_id, f.closing_on,
+            f.counts, f.findings, n.name AS by FROM bank_file f JOIN person n ON n.id = f.by_id
+          WHERE %(batch)s::uuid IS NULL OR f.batch_id = %(batch)s
+          ORDER BY f.at DESC, f.name LIMIT %(most)s""",
+        {"batch": batch_id, "most": MOST},
+    )
+
+
+def exceptions(session: Session, *, resolved: bool = False) -> list[dict[str, Any]]:
+    """What does not fit, the oldest first, in words; with ``resolved`` what was cleared up, latest first."""
+    found = rows(
+        session,
+        f"""SELECT x.id, x.kind, x.state, x.params, x.raised_at, x.how, x.note, x.resolved_at, n.name AS by,
+            x.payment_id, x.likely_id, f.name AS file, coalesce(p.code, l.code) AS code,
+            coalesce(p.id, l.id) AS project_id, l.code AS likely_code, t.number AS likely_tranche,
+            x.likely_id IS NOT NULL AND x.entry_id IS NOT NULL AND z.amount_minor = abs(e.amount_minor)
+              AS can_match, x.kind = 'statement_differs' AS can_use
+          FROM bank_exception x JOIN bank_file f ON f.id = x.file_id
+          LEFT JOIN bank_entry e ON e.id = x.entry_id
+          LEFT JOIN payment y ON y.id = x.payment_id LEFT JOIN project p ON p.id = y.project_id
+          LEFT JOIN payment z ON z.id = x.likely_id LEFT JOIN project l ON l.id = z.project_id
+          LEFT JOIN tranche t ON t.id = z.tranche_id LEFT JOIN person n ON n.id = x.resolved_by
+         WHERE x.state = %(state)s ORDER BY {"x.resolved_at DESC" if resolved else "x.raised_at"}, x.id
+         LIMIT %(most)s""",
+        {"state": "resolved" if resolved else "open", "most": MOST},
+    )
+    return [{**row, "said": said_of(row["kind"], row["params"])} for row in found]
+
+
+__all__ = ["batch", "batches", "exceptions", "files"]
