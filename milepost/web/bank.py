@@ -10,12 +10,12 @@ from fastapi import APIRouter
 from starlette.responses import RedirectResponse, Response
 
 from milepost.queries import bank
-from milepost.queries.sight import BANK, Row
+from milepost.queries.sight import Row
 from milepost.web.login import prove_again
 from milepost.web.offers import Offer, offers_for, roots
 from milepost.web.render import page
 from milepost.web.status import status_of
-from milepost.web.visitor import Member, Missing, Typed, Visitor, text_of
+from milepost.web.visitor import BankReader, Missing, Typed, Visitor, text_of
 from milepost.work.bank_exceptions import HOWS, RESOLVERS, How, resolve
 from states.refusals import Refusal, Refused
 from states.step import Step
@@ -41,11 +41,6 @@ class BankPage:
     password_error: str = ""
 
 
-def _reader(visitor: Visitor) -> None:
-    if not visitor.roles & BANK:
-        raise Missing
-
-
 def _drawn(visitor: Visitor, *, status: int = 200, **more: Any) -> Response:
     session = visitor.session
     rows = bank.batches(session)
@@ -64,16 +59,14 @@ def _drawn(visitor: Visitor, *, status: int = 200, **more: Any) -> Response:
 
 
 @router.get("/bank")
-def show(visitor: Member) -> Response:
+def show(visitor: BankReader) -> Response:
     """Batches, exceptions, the register."""
-    _reader(visitor)
     return _drawn(visitor)
 
 
 @router.get("/bank/batches/{id}")
-def show_batch(visitor: Member, id: UUID) -> Response:
+def show_batch(visitor: BankReader, id: UUID) -> Response:
     """One batch: its payments, those left out and why, the files about it."""
-    _reader(visitor)
     row = bank.batch(visitor.session, id)
     if row is None:
         raise Missing
@@ -90,9 +83,8 @@ class BatchPage:
 
 
 @router.post("/bank/exceptions/{id}")
-def clear_up(visitor: Member, form: Typed, id: UUID) -> Response:
+def clear_up(visitor: BankReader, form: Typed, id: UUID) -> Response:
     """Say what an exception was; refused, the page comes back with the reasons and what was typed."""
-    _reader(visitor)
     chosen: How = next((how for how in HOWS if how == text_of(form, "how")), "explain")
     note, password = text_of(form, "note")[:4000], text_of(form, "password")
     token, wrong = prove_again(visitor, password) if password else (None, "")

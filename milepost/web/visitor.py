@@ -26,7 +26,7 @@ from milepost.actions import Actor
 from milepost.clock import Clock, SystemClock
 from milepost.db import Database, Session
 from milepost.experts.permits import READERS
-from milepost.queries.sight import FUNDS, roles_anywhere
+from milepost.queries.sight import BANK, FUNDS, roles_anywhere
 
 WAIT_SECONDS = 5.0
 
@@ -209,6 +209,11 @@ def funds_reader(visitor: Annotated[Visitor, Depends(member, scope="function")])
     return _holding(visitor, FUNDS)
 
 
+def bank_reader(visitor: Annotated[Visitor, Depends(member, scope="function")]) -> Visitor:
+    """Those who see what goes to the bank and what it says."""
+    return _holding(visitor, BANK)
+
+
 def pool_reader(visitor: Annotated[Visitor, Depends(member, scope="function")]) -> Visitor:
     """Those who see the expert pool; which regions of it is for the queries."""
     return _holding(visitor, READERS)
@@ -225,6 +230,7 @@ Anyone = Annotated[Visitor, Depends(anyone, scope="function")]
 Member = Annotated[Visitor, Depends(member, scope="function")]
 Administrator = Annotated[Visitor, Depends(administrator, scope="function")]
 FundsReader = Annotated[Visitor, Depends(funds_reader, scope="function")]
+BankReader = Annotated[Visitor, Depends(bank_reader, scope="function")]
 PoolReader = Annotated[Visitor, Depends(pool_reader, scope="function")]
 
 

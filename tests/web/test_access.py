@@ -60,7 +60,6 @@ ADMINISTRATORS = {
     "POST /mail",
 }
 FUNDS = {"GET /appropriations"}
-# Each asks for the roles itself: ``test_office_wide_pages_follow_the_roles``.
 BANK = {"GET /bank", "GET /bank/batches/{id}", "POST /bank/exceptions/{id}"}
 POOL_READERS = {
     "GET /experts",
@@ -155,6 +154,7 @@ def test_every_route_names_the_rule_that_the_matrix_expects(site: Site) -> None:
         **dict.fromkeys(MEMBERS, "member"),
         **dict.fromkeys(ADMINISTRATORS, "administrator"),
         **dict.fromkeys(FUNDS, "funds_reader"),
+        **dict.fromkeys(BANK, "bank_reader"),
         **dict.fromkeys(POOL_READERS, "pool_reader"),
     }
     found = {name: strictest(rules_of(route.dependant)) for name, route in routes(site.app)}
@@ -163,7 +163,7 @@ def test_every_route_names_the_rule_that_the_matrix_expects(site: Site) -> None:
 
 def test_without_a_log_in_every_other_route_asks_for_one(site: Site) -> None:
     reader = site.anonymous()
-    for name in sorted(MEMBERS | ADMINISTRATORS | FUNDS | POOL_READERS):
+    for name in sorted(MEMBERS | ADMINISTRATORS | FUNDS | BANK | POOL_READERS):
         method, path = name.split(" ")
         for part in ("{id}", "{subject_id}", "{grant_id}"):
             path = path.replace(part, str(uuid4()))
