@@ -16,6 +16,7 @@ from rich.table import Table
 
 from bench import (
     bank_files,
+    bank_loop,
     beside_viewflow,
     calibration,
     draws,
@@ -50,6 +51,7 @@ LINES: dict[str, Measure] = {
     "calibration": calibration.measure,
     "draws": draws.measure,
     "bank_files": bank_files.measure,
+    "bank_loop": bank_loop.measure,
 }
 
 
