@@ -31,7 +31,7 @@ PAYMENTS = 10_000
 SEND_S, RECONCILE_S = 10.0, 30.0
 LINEAR = 1.1
 SENT = (
-    "seconds in which {n} released payments of a batch are instructed, each with event and transfer, checked, "
+    "seconds in which {n} released payments of a batch are instructed, with event and transfer, checked, "
     "written, put on record and moved to their place / the {allowed:g} seconds this may take"
 )
 RECONCILED = (

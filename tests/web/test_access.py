@@ -142,7 +142,7 @@ def rules_of(dependant: Dependant) -> set[str]:
 
 
 def strictest(found: set[str]) -> str:
-    for name in ("administrator", "funds_reader", "pool_reader", "member", "anyone"):
+    for name in ("administrator", "funds_reader", "bank_reader", "pool_reader", "member", "anyone"):
         if name in found:
             return name
     raise AssertionError("a route without a rule")

@@ -1,0 +1,44 @@
+"""Finance sees what is with the bank and clears up what does not fit; nobody else does."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import pytest
+
+from milepost.bank.simulated_files import FileBank, Misbehaviour, write_answers
+from milepost.work.batches import carry_on
+from milepost.work.reconciliation import reconcile_folder
+from states.case import SYSTEM_ID
+from tests.web.conftest import Site
+from tests.work.files_scene import desk_in
+
+
+def test_an_exception_is_shown_in_words_and_cleared_up_once(site: Site, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    desk = desk_in(tmp_path)
+    other = FileBank(tmp_path / "books.sqlite", Misbehaviour(), account="999888777")
+    write_answers(desk.inbox, other.statements(site.world.clock.today()))
+    reconcile_folder(site.world.database, desk, by=SYSTEM_ID)
+    assert carry_on(site.world.database, desk).sent == []
+    finance, supervisor = site.the("finance_officer"), site.the("supervisor")
+    shown = finance.get("/bank").text
+    assert 'data-kind="account_not_ours"' in shown and "are of other accounts" in shown
+    assert 'name="how"' in shown and 'name="how"' not in supervisor.get("/bank").text
+    id = shown.split('id="exception-')[1].split('"')[0]
+    for reader, note, status in (
+        (supervisor, "mine", 404),
+        (finance, " ", 409),
+        (finance, "it was the bureau's", 303),
+        (finance, "again", 409),
+    ):
+        answer = reader.client.post(
+            f"/bank/exceptions/{id}", data={"csrf": reader.csrf(), "how": "explain", "note": note}
+        )
+        assert answer.status_code == status, (note, answer.status_code)
+    assert "it was the bureau" in finance.get("/bank").text
+    assert finance.get(f"/bank/batches/{uuid4()}").status_code == 404
+
+
+@pytest.mark.parametrize("role", ["finance_officer", "programme_officer", "applicant"])
+def test_only_finance_is_offered_a_batch(site: Site, role: str) -> None:
+    assert (site.the(role).get("/steps/batch.make").status_code == 200) == (role == "finance_officer")
