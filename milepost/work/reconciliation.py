@@ -96,9 +96,10 @@ _ENTRIES = """SELECT e.id, e.file_id, e.said, e.amount_minor, e.currency, e.end_
       AND d.outcome = 'applied' AND d.amount_minor < 0),
     EXISTS (SELECT 1 FROM bank_entry d WHERE d.payment_id = y.id AND d.source = 'statement'
       AND d.outcome = 'applied' AND d.amount_minor > 0)
-  FROM bank_entry e LEFT JOIN payment y ON y.id = e.payment_id LEFT JOIN payee k ON k.id = y.payee_id
- WHERE e.source = 'statement' AND e.outcome = 'new'
- ORDER BY e.booked_on, e.amount_minor > 0, e.id LIMIT %s"""
+  FROM (SELECT * FROM bank_entry WHERE source = 'statement' AND outcome = 'new'
+         ORDER BY booked_on, amount_minor > 0, id LIMIT %s) e
+  LEFT JOIN payment y ON y.id = e.payment_id LEFT JOIN payee k ON k.id = y.payee_id
+ ORDER BY e.booked_on, e.amount_minor > 0, e.id"""
 
 _REPORTS = """SELECT e.id, e.file_id, e.said, e.reference, e.reason, e.payment_id, e.end_to_end, y.state,
     coalesce(d.debit, false), coalesce(d.credit, false), coalesce(d.queued, false),
