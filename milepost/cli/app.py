@@ -45,9 +45,7 @@ pool = _group("专家库：导入、导出、查看、查重 · The expert pool:
 drawing = _group("专家抽取：列出、查看、导出、核验 · Draws of experts: list, show, export, verify.")
 reviews = _group("评审：排名、需要留意的现象 · Reviews: rankings, and what looks odd.")
 notices = _group("公示 · Public notices.")
-bank = _group(
-    "银行：批次、文件、对账、模拟银行 · The bank: batches, files, reconciliation, a simulated one."
-)
+bank = _group("银行：批次、文件、对账、模拟银行 · The bank: batches, files, reconciliation, a simulated one.")
 app.add_typer(programme, name="programme")
 app.add_typer(person, name="person")
 app.add_typer(mail, name="mail")

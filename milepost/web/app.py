@@ -16,8 +16,8 @@ from milepost.db import Database
 from milepost.web import (
     admin,
     api,
-    draws,
     bank,
+    draws,
     expert_sheets,
     experts,
     invitations,

@@ -39,7 +39,9 @@ def rewrite(old: str, new: str) -> None:
 
 def tables() -> list[str]:
     """The tables that this revision makes."""
-    return [line.split()[2] for line in TABLES.read_text("utf-8").splitlines() if line.startswith("CREATE TABLE")]
+    return [
+        line.split()[2] for line in TABLES.read_text("utf-8").splitlines() if line.startswith("CREATE TABLE")
+    ]
 
 
 def upgrade() -> None:
