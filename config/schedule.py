@@ -54,9 +54,7 @@ SCHEDULE: tuple[Job, ...] = (
         {"full": True},
     ),
     Job("disbursement", "disbursement", "*/5 * * * *", "tick", "released payments, the bank's answers"),
-    # Late returns come when no batch is open, so that each night every file is read.
     Job("reconciliation", "reconciliation", "*/5 * * * *", "tick", "the bank's reports and statements"),
-    Job("reconciliation-nightly", "reconciliation", "40 1 * * *", "day", "whatever the bank has put there"),
     # People find reminders when they begin to work.
     Job("reminders", "reminders", "0 7 * * *", "day", "reminders and escalation of deadlines"),
     Job("mail", "mail", "* * * * *", "tick", "the outbox, to the mail server"),

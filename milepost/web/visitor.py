@@ -225,7 +225,7 @@ def _holding(visitor: Visitor, roles: frozenset[str]) -> Visitor:
     return visitor
 
 
-RULES = (anyone, member, administrator, funds_reader, pool_reader)
+RULES = (anyone, member, administrator, funds_reader, bank_reader, pool_reader)
 Anyone = Annotated[Visitor, Depends(anyone, scope="function")]
 Member = Annotated[Visitor, Depends(member, scope="function")]
 Administrator = Annotated[Visitor, Depends(administrator, scope="function")]

@@ -34,9 +34,10 @@ _QUESTIONS: dict[str, Question] = {
     "disbursement": _exists(
         "EXISTS (SELECT 1 FROM payment WHERE state IN ('released', 'instructed', 'unknown'))"
     ),
-    # Whether a file lies there is for the flow to see: it knows the folder.
+    # Whether a file lies there is for the flow to see, which knows the folder: a payment may come back long
+    # after its batch is closed.
     "reconciliation": _exists(
-        "EXISTS (SELECT 1 FROM batch WHERE state IN ('sent', 'answered')) "
+        "EXISTS (SELECT 1 FROM batch WHERE sha256 IS NOT NULL) "
         "OR EXISTS (SELECT 1 FROM bank_entry WHERE outcome = 'new')"
     ),
     "reminders": anything_to_remind,

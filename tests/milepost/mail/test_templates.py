@@ -12,7 +12,7 @@ from uuid import UUID
 
 import pytest
 
-from milepost.actions import Actor
+from milepost.actions import SYSTEM, Actor
 from milepost.clock import SimulatedClock
 from milepost.db import Database
 from milepost.demo.people import NewPerson, enter_people
@@ -179,6 +179,8 @@ def _payments(world: World) -> None:
     world.take(finance[1], "payment.send_back", payment, reason=f"账号 {ACCOUNT} 有误，电话 {PHONE}")
     world.pay(world.payment_at("due")[1], "void")
     world.pay(world.payment_at("instructed")[1], "returned")
+    _, late = world.payment_at("settled")
+    world.take(SYSTEM, "payment.return_late", late, reference="B", reason=f"账号 {ACCOUNT} 已销户")
     project, payment = world.payment_at("unknown")
     taken = {row[0] for row in world.rows("SELECT person_id FROM duty WHERE payment_id = %s", payment)}
     attesters = [officer for officer in finance if officer.id not in taken]
