@@ -51,6 +51,7 @@ NATURAL = {
     "rankings": "programme_version",
     "matching": "programme_version",
     "draws": "draw",
+    "bank": "batch",
     "public": "notice",
 }
 """What the id in an address is an id of, by the address's first word."""
