@@ -79,7 +79,9 @@ def batches(terminal: Terminal) -> None:
 
 
 @command(bank, "batch", "一个批次：拨付、文件 · One batch: its payments and files.", acts=True)
-def batch(terminal: Terminal, id: Annotated[UUID, typer.Argument(metavar="BATCH", help="id")]) -> None:
+def batch(
+    terminal: Terminal, id: Annotated[UUID, typer.Argument(metavar="BATCH", help="批次的 id · Its id.")]
+) -> None:
     from milepost.queries.bank import batch as read
     from schema.money import Money
     from states.labels import state_label
@@ -108,7 +110,7 @@ def batch(terminal: Terminal, id: Annotated[UUID, typer.Argument(metavar="BATCH"
 @command(bank, "read", "读入银行文件并对账 · Read the bank's files and reconcile.", acts=True)
 def read(
     terminal: Terminal,
-    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="pain.002, camt.053")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="回执或对账单 · pain.002, camt.053.")],
 ) -> int:
     from dataclasses import asdict
 
@@ -191,7 +193,7 @@ def exceptions(terminal: Terminal) -> None:
 @command(bank, "resolve", "查明一项并办结 · Say what an exception was.", acts=True)
 def resolve(
     terminal: Terminal,
-    id: Annotated[UUID, typer.Argument(metavar="EXCEPTION", help="id")],
+    id: Annotated[UUID, typer.Argument(metavar="EXCEPTION", help="该项的 id · Its id.")],
     note: Annotated[str, typer.Option("--note", help="查明的情况 · What it was.")],
     how: Annotated[
         Literal["explain", "match", "use"],
@@ -223,7 +225,7 @@ def simulate(
     misbehave: Annotated[
         str, typer.Option("--misbehave", metavar="NAME=N,…", help="例如 reject=5,split=2 · One in so many.")
     ] = "",
-    seed: Annotated[int, typer.Option("--seed")] = 0,
+    seed: Annotated[int, typer.Option("--seed", help="随机种子 · What chance begins with.")] = 0,
     http: Annotated[
         int,
         typer.Option("--http", metavar="PORT", help="也经 HTTP 收文件 · Take files over HTTP too."),
