@@ -17,7 +17,7 @@ Unit = Literal["working_days", "calendar_days", "months", "years"]
 SupportMode = Literal["pre_subsidy", "post_subsidy", "milestone_subsidy", "lump_sum", "small_grant"]
 WaitsFor = Literal["agreement", "milestone", "acceptance"]
 PledgeSigner = Literal["unit", "leader"]
-# Days that are the same in every programme (``states.machines``); a file may have reminders of its own for them.
+# Days that are the same in every programme (``states.machines``); a file may have its own reminders of them.
 BUILT_IN_DAYS = (
     "notice_closes",
     "draw_value_due",
