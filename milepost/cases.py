@@ -16,6 +16,7 @@ import psycopg
 
 from milepost.calendar import add_working_days
 from milepost.clock import Clock
+from milepost.facts import FACTS, LIST, TASK_CONFLICTS
 from milepost.programmes import load_published
 from milepost.writes import execute, packed
 from schema.nouns import NOUNS, REVIEW
@@ -26,98 +27,6 @@ from states.guards import GUARDS
 from states.machines import Compiled
 from states.step import Step
 
-# A fact by name: SQL that reads it for the subject ``s`` of the project ``p``; lists come as JSON.
-_JSON = "(SELECT coalesce(jsonb_agg(to_jsonb(x)), '[]'::jsonb) FROM ({}) x)"
-_GRANTED = (
-    "SELECT g.person_id, g.role FROM role_grant g JOIN person n ON n.id = g.person_id AND n.active "
-    "WHERE g.revoked_at IS NULL AND (%(told)s::text[] IS NULL OR g.role = ANY(%(told)s::text[])) AND "
-)
-# Who applies at an office is told of the projects they took part in, not of other people's.
-TOOK_PART = (
-    "(g.role NOT IN ('applicant', 'principal_investigator') "
-    "OR EXISTS (SELECT 1 FROM event e WHERE e.chain_id = p.id AND e.actor_id = g.person_id))"
-)
-FACTS: dict[str, str] = {
-    "milestones": _JSON.format("SELECT id, number, state FROM milestone WHERE project_id = p.id"),
-    "payments": _JSON.format(
-        "SELECT y.id, t.number, y.state FROM payment y JOIN tranche t ON t.id = y.tranche_id "
-        "WHERE y.project_id = p.id"
-    ),
-    "tranches": _JSON.format(
-        "SELECT id, number, paid_minor, spent_minor, currency FROM tranche WHERE project_id = p.id"
-    ),
-    "payees": _JSON.format("SELECT id, state FROM payee WHERE project_id = p.id"),
-    "rounds": _JSON.format("SELECT id, stage, state FROM round WHERE project_id = p.id"),
-    "holds": _JSON.format(
-        "SELECT id, reason FROM hold WHERE project_id = p.id AND kind = 'hold' AND lifted_at IS NULL"
-    ),
-    "integrity_holds": _JSON.format(
-        "SELECT id, reason FROM hold WHERE project_id = p.id AND kind = 'integrity' AND lifted_at IS NULL"
-    ),
-    "duties": _JSON.format("SELECT duty, person_id FROM duty WHERE payment_id = s.id"),
-    "deadline_due": (
-        "(SELECT min(due_on)::text FROM deadline "
-        "WHERE subject_id = s.id AND closed_seq IS NULL AND act IS NOT NULL)"
-    ),
-    "dossier": _JSON.format("SELECT id FROM dossier WHERE project_id = p.id"),
-    "requests": _JSON.format("SELECT id, state FROM review_request WHERE project_id = p.id"),
-    "declined_on": (
-        "(SELECT max((at AT TIME ZONE 'Asia/Shanghai')::date)::text FROM event "
-        "WHERE subject_id = p.id AND to_state = 'declined' AND step = 'project.decline')"
-    ),
-    "noticed_minor": (
-        "(SELECT proposed_minor FROM notice WHERE project_id = p.id AND state <> 'withdrawn' "
-        "ORDER BY issued_on DESC, opens_on DESC LIMIT 1)"
-    ),
-    "votes": _JSON.format(
-        "SELECT in_favour, present FROM vote WHERE round_id = s.id ORDER BY recorded_at, id"
-    ),
-    "draw_rounds": _JSON.format(
-        "SELECT id, round_id, project_id FROM draw_round WHERE draw_id = s.id AND voided_at IS NULL"
-    ),
-    "draw_used": (
-        "EXISTS (SELECT 1 FROM draw_seat d JOIN task t ON t.round_id = d.round_id "
-        "AND t.expert_id = d.expert_id WHERE d.draw_id = s.id AND t.state = 'submitted')"
-    ),
-    "own_conflict": (
-        "EXISTS (SELECT 1 FROM review_conflicts(ARRAY[p.id], ARRAY[%(actor)s::uuid], %(today)s) c "
-        "WHERE c.rule <> 'department_staff')"
-    ),
-    # Officers and supervisors to whom a review says nothing.
-    "closed_to": (
-        "ARRAY(SELECT DISTINCT c.person_id::text FROM review_conflicts(ARRAY[p.id], ARRAY("
-        "SELECT g.person_id FROM role_grant g WHERE g.revoked_at IS NULL "
-        "AND g.role IN ('programme_officer', 'supervisor') "
-        "AND (g.project_id = p.id OR starts_with(p.office_path, g.office_path))), %(today)s) c "
-        "WHERE c.rule <> 'department_staff')"
-    ),
-    "batch_payments": _JSON.format(
-        "SELECT b.id, b.payment_id, y.state FROM batch_payment b JOIN payment y ON y.id = b.payment_id "
-        "WHERE b.batch_id = s.id AND b.live ORDER BY b.position"
-    ),
-    "batch_open": (
-        "(SELECT count(*) FROM batch_payment b JOIN payment y ON y.id = b.payment_id WHERE b.batch_id = s.id "
-        "AND b.live AND y.state NOT IN ('settled', 'returned', 'void'))"
-    ),
-    "bank_doubts": (
-        "(SELECT count(*) FROM bank_exception x WHERE x.tranche_id = s.tranche_id AND x.state = 'open')"
-    ),
-    "paid_transfer": (
-        "(SELECT x.id FROM transfer x JOIN account c ON c.id = x.credit_id "
-        "WHERE x.payment_id = s.id AND c.kind = 'paid' AND x.reverses_id IS NULL)"
-    ),
-    "call_state": "(SELECT c.state FROM call c WHERE c.id = p.call_id)",
-    "audience": _JSON.format(
-        # Two halves, each by the index on project_id: joined by OR they would read every grant there is.
-        f"{_GRANTED} g.project_id = p.id UNION ALL "
-        f"{_GRANTED} g.project_id IS NULL AND starts_with(p.office_path, g.office_path) AND {TOOK_PART}"
-    ),
-}
-# Staff of the department are kept out when they are invited; a role that comes later ends no review.
-TASK_CONFLICTS = (
-    "ARRAY(SELECT c.rule FROM review_conflicts(ARRAY[p.id], ARRAY[s.expert_id], %(today)s) c "
-    "WHERE c.rule <> 'department_staff' ORDER BY 1)"
-)
 # A round's tasks, whether the subject is the round or one of its tasks.
 _ROUND_OF = {"round": "s.id", "task": "s.round_id"}
 # Rows that stand beside the subject, read by primary key; gates and postings use them.
@@ -217,7 +126,7 @@ def plan_for(noun: str, facts: frozenset[str], where: str) -> Plan:
         elif fact == "round_tasks":
             of = _ROUND_OF.get(noun, "NULL")
             select.append(
-                _JSON.format(
+                LIST.format(
                     f"SELECT id, expert_id, state, scores, score_milli FROM task WHERE round_id = {of}"
                 )
             )
@@ -369,7 +278,6 @@ def blocked_by(case: Case) -> list[str]:
 
 
 __all__ = [
-    "FACTS",
     "ask_cases",
     "blocked_by",
     "load_cases",

@@ -1,6 +1,7 @@
 """Every refusal by its code: the fact, the remedy and who can act, in Chinese and English.
 
-The words stand in ``refusals.toml``. A code is stable: programs may rely on it. The words may improve.
+The words stand in ``refusals.toml`` and, for whole areas, in ``refusals_<area>.toml`` beside it. A code is
+stable: programs may rely on it. The words may improve.
 """
 
 from __future__ import annotations
@@ -23,9 +24,19 @@ class Words(Shape):
     remedy: Text
 
 
-CATALOGUE: dict[str, Words] = TypeAdapter(dict[str, Words]).validate_python(
-    tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
-)
+def _read() -> dict[str, Words]:
+    """Every file's rows; a code that stands in two of them stops the start."""
+    found: dict[str, Words] = {}
+    for path in sorted(Path(__file__).parent.glob("refusals*.toml")):
+        text = path.read_text(encoding="utf-8")
+        rows = TypeAdapter(dict[str, Words]).validate_python(tomllib.loads(text))
+        if twice := found.keys() & rows.keys():
+            raise ValueError(f"{path.name}: said elsewhere already: {', '.join(sorted(twice))}")
+        found |= rows
+    return found
+
+
+CATALOGUE: dict[str, Words] = _read()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """The words of every mail in Chinese and English, checked at start-up, filled without a way to do harm.
 
-``words/zh.toml`` and ``words/en.toml`` hold a subject, what happened and what the reader has to do for each
+``words/zh*.toml`` and ``words/en*.toml`` hold a subject, what happened and what the reader has to do for each
 template, and one frame around them. To add a notification: name a template in a step's ``notify`` and write
 it in both files.
 """
@@ -85,22 +85,25 @@ def _compile(where: str, text: str, names: frozenset[str]) -> Template:
 @lru_cache
 def catalogue(locale: str) -> Catalogue:
     """The words of one language. A template that cannot be filled stops here, before any mail."""
-    path = WORDS / f"{locale}.toml"
-    found: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
     mails: dict[str, Words] = {}
-    for name, parts in found["mail"].items():
-        where = f"{path.name}: mail.{name}"
-        if not {"subject", "happened"} <= set(parts) <= {"subject", "happened", "todo"}:
-            raise WordsWrong(f"{where} has subject, happened and perhaps todo, and nothing else")
-        compiled = [_compile(f"{where}.{p}", parts.get(p, ""), NAMES) for p in Words.__slots__]
-        mails[name] = Words(*compiled)
-    frame = found["frame"]
-    return Catalogue(
-        mails,
-        _compile(f"{path.name}: frame.subject", frame["subject"], _FRAME_NAMES),
-        _compile(f"{path.name}: frame.body", frame["body"], _FRAME_NAMES),
-        found["waiting"],
-    )
+    waiting: dict[str, str] = {}
+    frame: dict[str, Template] = {}
+    # The language's own file, and one for each area that has many words: en.toml, en_budget.toml, …
+    for path in sorted(WORDS.glob(f"{locale}*.toml")):
+        found: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        said = found.get("mail", {})
+        if twice := mails.keys() & said.keys() | waiting.keys() & found.get("waiting", {}).keys():
+            raise WordsWrong(f"{path.name}: said elsewhere already: {', '.join(sorted(twice))}")
+        for name, parts in said.items():
+            where = f"{path.name}: mail.{name}"
+            if not {"subject", "happened"} <= set(parts) <= {"subject", "happened", "todo"}:
+                raise WordsWrong(f"{where} has subject, happened and perhaps todo, and nothing else")
+            compiled = [_compile(f"{where}.{p}", parts.get(p, ""), NAMES) for p in Words.__slots__]
+            mails[name] = Words(*compiled)
+        waiting |= found.get("waiting", {})
+        for name, text in found.get("frame", {}).items():
+            frame[name] = _compile(f"{path.name}: frame.{name}", text, _FRAME_NAMES)
+    return Catalogue(mails, frame["subject"], frame["body"], waiting)
 
 
 def template_names() -> frozenset[str]:
@@ -122,7 +125,7 @@ def check_templates(programmes: Iterable[Programme] = ()) -> None:
     """
     zh, en = catalogue("zh"), catalogue("en")
     if odd := set(zh.mails) ^ set(en.mails):
-        raise WordsWrong(f"zh.toml and en.toml differ in: {', '.join(sorted(odd))}")
+        raise WordsWrong(f"zh and en differ in: {', '.join(sorted(odd))}")
     named = {notify.template for step in every_step().values() for notify in step.notify}
     named.update(QUEUED_BY_FLOWS)
     named.update(reminder.template for programme in programmes for reminder in programme.reminders)

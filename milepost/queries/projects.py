@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from uuid import UUID
 
-from milepost.cases import FACTS, load_cases
+from milepost.cases import load_cases
 from milepost.db import Session
+from milepost.facts import FACTS
 from milepost.programmes import load_published
 from milepost.queries.sight import (
     GRANTEES,

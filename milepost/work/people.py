@@ -9,8 +9,8 @@ from uuid import UUID
 
 import psycopg
 
-from milepost.cases import TOOK_PART
 from milepost.experts.conflicts import STAFF_RULE, conflicts_of
+from milepost.facts import TOOK_PART
 
 NAMED = {"expert": "expert_id", "evaluator": "evaluator_id"}
 """Roles that mean the one person named in the subject's row, not all who hold the role."""
