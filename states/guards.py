@@ -448,6 +448,13 @@ def binding_intact(case: Case) -> Refusal | None:
     return None if case.here["payee_id"] == case.of["payee_id"] else refuse("binding_broken")
 
 
+@guard("duties")
+def attested_by_nobody(case: Case) -> Refusal | None:
+    """An outcome is attested once. After that a second person confirms it, or the bank's word decides."""
+    given = any(duty["duty"] == "first_attester" for duty in case.facts["duties"])
+    return refuse("attestation_given") if given else None
+
+
 @guard()
 def attested_first(case: Case) -> Refusal | None:
     return None if case.here["attested"] else refuse("attestation_missing")

@@ -87,7 +87,8 @@ def _return_late(case: Case) -> Change:
 
 
 def _not_received(case: Case) -> Change:
-    return Change(set={"bank_reason": case.input.reason, "instruct_transfer_id": None})
+    """It goes out anew; what somebody attested of the way before says nothing of this one."""
+    return Change(set={"bank_reason": case.input.reason, "instruct_transfer_id": None, "attested": None})
 
 
 def _attest(case: Case) -> Change:
@@ -229,7 +230,7 @@ STEPS: tuple[Step, ...] = (
         ("unknown",),
         SAME,
         words("查证", "Attest the outcome"),
-        guards=("four_eyes",),
+        guards=("attested_by_nobody", "four_eyes"),
         input=Attest,
         effect=_attest,
         duty="first_attester",

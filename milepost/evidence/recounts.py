@@ -39,7 +39,7 @@ TYPED: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("milestone", ("milestone.plan", "milestone.assign"), ("evaluator_id",)),
     ("milestone", ("milestone.report",), ("report", "deliverables", "documents")),
     ("milestone", ("milestone.accept", "milestone.reject"), ("deliverables_accepted",)),
-    ("payment", ("payment.attest",), ("attested=finding",)),
+    ("payment", ("payment.attest", "payment.not_received"), ("attested=finding",)),
     (
         "payment",
         ("payment.plan",),

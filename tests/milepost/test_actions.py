@@ -397,6 +397,26 @@ def test_an_unknown_payment_is_settled_by_two_people_or_by_the_bank(town: Town) 
     assert town.take("system", "payment.settle", late, reference="B7").state == "settled"
 
 
+def test_an_outcome_is_attested_once_and_who_disagrees_leaves_it_to_the_statement(town: Town) -> None:
+    payment = town.payment("unknown")
+    town.take("finance4", "payment.attest", payment, finding="returned", evidence="letter")
+    for who in ("finance4", "finance5"):
+        given = {"finding": "settled", "evidence": "a call"}
+        assert "attestation_given" in refused(town, who, "payment.attest", payment, **given)
+    assert town.take("system", "payment.settle", payment, reference="B8").state == "settled"
+
+
+def test_what_was_attested_before_the_bank_proved_otherwise_counts_no_more(town: Town) -> None:
+    payment = town.payment("unknown")
+    town.take("finance4", "payment.attest", payment, finding="settled", evidence="letter")
+    town.take("system", "payment.not_received", payment, reference="B9")
+    town.take("system", "payment.instruct", payment)
+    town.take("system", "payment.lose", payment)
+    assert refused(town, "finance5", "payment.confirm", payment) == ["attestation_missing"]
+    again = {"finding": "settled", "evidence": "letter"}
+    assert refused(town, "finance5", "payment.attest", payment, **again) == ["attestation_given"]
+
+
 def test_an_unknown_payment_is_never_sent_again(town: Town) -> None:
     payment = town.payment("unknown")
     assert refused(town, "system", "payment.instruct", payment) == ["wrong_state"]

@@ -386,6 +386,15 @@ TABLE: dict[str, tuple[Case, list[tuple[Case, str]]]] = {
             (case(here={"payee_id": ME}, of={"payee_id": None}), "binding_broken"),
         ],
     ),
+    "attested_by_nobody": (
+        case(facts={"duties": [{"duty": "releaser", "person_id": str(ME)}]}),
+        [
+            (
+                case(facts={"duties": [{"duty": "first_attester", "person_id": str(OTHER)}]}),
+                "attestation_given",
+            )
+        ],
+    ),
     "attested_first": (
         case(here={"attested": "settled"}),
         [(case(here={"attested": None}), "attestation_missing")],
