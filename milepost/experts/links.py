@@ -1,4 +1,7 @@
-"""What an invitation's link and a one-time code are made of: an installation's key, and what it signs."""
+"""What an invitation's link and a one-time code are made of: an installation's key, and what it signs.
+
+A link is sealed, not only signed: whoever holds one cannot read task or expert out of it, not even their ids.
+"""
 
 from __future__ import annotations
 
@@ -50,10 +53,17 @@ def _signature(key: bytes, purpose: bytes, content: bytes) -> bytes:
 
 
 def signed_link(key: bytes, task_id: UUID, person_id: UUID, today: date) -> str:
-    """What follows /invitations/ in the address: the task, the expert, the last day, and the signature."""
+    """What follows /invitations/ in the address: task, expert and last day, sealed, and the signature."""
     last = (today + timedelta(days=LINK_DAYS)).toordinal()
     content = task_id.bytes + person_id.bytes + last.to_bytes(4, "big")
-    return _written(content + _signature(key, b"link", content))
+    signature = _signature(key, b"link", content)
+    return _written(_masked(key, signature, content) + signature)
+
+
+def _masked(key: bytes, signature: bytes, content: bytes) -> bytes:
+    """Content to what hides it, and back. The mask follows from the signature, so no two contents share one."""
+    mask = hmac.new(key, b"mask\0" + signature, hashlib.sha512).digest()
+    return bytes(a ^ b for a, b in zip(content, mask, strict=False))
 
 
 def read_link(key: bytes, text: str) -> Link | None:
@@ -62,7 +72,8 @@ def read_link(key: bytes, text: str) -> Link | None:
         raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except ValueError:
         return None
-    content, signature = raw[:_CONTENT], raw[_CONTENT:]
+    signature = raw[_CONTENT:]
+    content = _masked(key, signature, raw[:_CONTENT])
     # Other ways to write the same bytes are no link of ours either.
     if not hmac.compare_digest(signature, _signature(key, b"link", content)) or _written(raw) != text:
         return None
