@@ -31,6 +31,7 @@ from milepost.documents import store
 from milepost.embedded import EmbeddedPostgres
 from milepost.experts import pool, records
 from milepost.experts.drafts import Typed, save_draft
+from milepost.experts.links import invitation_key, signed_link
 from milepost.experts.records import Unit
 from milepost.web.app import create_app
 from milepost.work.conflicts import take_away_conflicted
@@ -266,6 +267,14 @@ class BlindingSite(Site):
             typed = Typed({"novelty": score}, comment)
             assert save_draft(session, expert.id, task_id, typed, base=0, tab="t") is not None
 
+    def links(self) -> list[str]:
+        """The address of every invitation there ever was, as a mail of today would have it."""
+        today = self.world.clock.today()
+        with self.database.session() as session:
+            key = invitation_key(session.conn)
+        rows = self.world.rows("SELECT id, expert_id FROM task ORDER BY id")
+        return [f"/invitations/{signed_link(key, task, expert, today)}" for task, expert in rows]
+
     def subjects(self) -> dict[str, list[str]]:
         """The ids of everything there is, by noun."""
         return {
@@ -319,13 +328,20 @@ def _experts(site: BlindingSite, actors: dict[str, tuple[Actor, ...]]) -> None:
 
 
 def _readers(site: BlindingSite, actors: dict[str, tuple[Actor, ...]]) -> dict[str, Actor | None]:
-    """Who reads; officers 1 and 2 of the office, of whom the second belongs to the applicant's unit."""
-    conflicted = actors["programme_officer"][1]
-    site.execute(
-        "INSERT INTO affiliation (id, person_id, unit_name, unit_key) VALUES (gen_random_uuid(), %s, %s, '')",
-        conflicted.id,
-        site.worlds["double"].unit,
-    )
+    """Who reads; of each role of the office one who belongs to the applicant's unit."""
+    kin = {
+        "officer_conflicted": actors["programme_officer"][1],
+        "finance_conflicted": actors["finance_officer"][1],
+        "supervisor_conflicted": site.person("monitor", "supervisor", office_path="/"),
+        "counsel_conflicted": site.person("jurist", "counsel", office_path="/"),
+    }
+    for actor in kin.values():
+        site.execute(
+            "INSERT INTO affiliation (id, person_id, unit_name, unit_key) "
+            "VALUES (gen_random_uuid(), %s, %s, '')",
+            actor.id,
+            site.worlds["double"].unit,
+        )
     other = site.person("other", "applicant", office_path="/")
     world = site.worlds["single"]
     world.people = {**world.people, "applicant": (other,)}
@@ -341,7 +357,7 @@ def _readers(site: BlindingSite, actors: dict[str, tuple[Actor, ...]]) -> dict[s
         "counsel": actors["counsel"][0],
         "evaluator": actors["evaluator"][0],
         "administrator": actors["administrator"][0],
-        "officer_conflicted": conflicted,
+        **kin,
         "officer_elsewhere": site.person("elsewhere", "programme_officer", office_path="/neighbour/"),
         "programme_officer": actors["programme_officer"][0],
         "supervisor": actors["supervisor"][0],

@@ -66,7 +66,7 @@ def execute(site: ReviewSite, sql: str, *params: Any) -> None:
 
 
 def shown(reader: Reader, link: str) -> tuple[int, str, list[tuple[str, str]]]:
-    """What the link's page says by status, content and headers, but for the link itself and the forms' token."""
+    """What the link's page says: status, content and headers, but for the link and the form's token."""
     reader.get("/login")
     answer = reader.get(f"/invitations/{link}")
     found = re.findall('name="csrf" value="([^"]*)"', answer.text)
