@@ -61,7 +61,7 @@ def signed_link(key: bytes, task_id: UUID, person_id: UUID, today: date) -> str:
 
 
 def _masked(key: bytes, signature: bytes, content: bytes) -> bytes:
-    """Content to what hides it, and back. The mask follows from the signature, so no two contents share one."""
+    """Content to what hides it, and back. The mask follows from the signature: no two contents share one."""
     mask = hmac.new(key, b"mask\0" + signature, hashlib.sha512).digest()
     return bytes(a ^ b for a, b in zip(content, mask, strict=False))
 

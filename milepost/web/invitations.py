@@ -54,8 +54,8 @@ def _unusable(visitor: Visitor) -> Response:
         "这个邀请链接不能使用。",
         "链接可能不完整或已过期。请完整复制邮件中的链接，或直接登录查看“我的工作”。",
         "This invitation cannot be used.",
-        "The link may be incomplete or too old. Copy the whole link from the mail, or log in and look at your "
-        "work list.",
+        "The link may be incomplete or too old. Copy the whole link from the mail, or log in and look at "
+        "your work list.",
     )
 
 
