@@ -465,7 +465,7 @@ def test_account_numbers_are_whole_for_finance_and_the_applicant_only(scene: Bli
         with _reading(scene, actor) as reader:
             pages = (f"/projects/{project}", f"/api/v1/projects/{project}", "/", "/api/v1/work")
             shown = any(number in reader.get(page).text for page in pages)
-        assert shown == (role in ("finance_officer", "applicant")), role
+        assert shown == (role in ("finance_officer", "finance_conflicted", "applicant")), role
 
 
 def test_the_grantee_reads_reasons_meant_for_them_and_not_the_offices_own(site: Site) -> None:
