@@ -358,6 +358,7 @@ def _fits(row: Any, named: Any, subject: str) -> None:
     acts=True,
 )
 def why(terminal: Terminal, subject: Subject) -> None:
+    from milepost.cli.payments import payment_reading, tell_payment
     from milepost.cli.subjects import find
     from milepost.cli.why import explain
     from milepost.programmes import load_published
@@ -366,15 +367,20 @@ def why(terminal: Terminal, subject: Subject) -> None:
         if terminal.login:
             named, seen = _seen(session, terminal.person(session).id, subject)
             found = explain(session, named, reader=seen.sight)
+            payment = payment_reading(session, named, seen.sight)
         else:
             named = find(session, subject)
             found = explain(session, named)
+            payment = payment_reading(session, named, None)
         compiled = load_published(session.conn, named.programme_id)
     if terminal.as_json:
-        terminal.answer({"ok": True, **found.as_json()})
+        more = {"payment": payment.as_json()} if payment is not None else {}
+        terminal.answer({"ok": True, **found.as_json(), **more})
         return
     assert compiled is not None
     _tell(terminal, found, compiled.programme, 0)
+    if payment is not None:
+        tell_payment(terminal, payment)
 
 
 def _tell(terminal: Terminal, found: Why, programme: Programme, depth: int) -> None:

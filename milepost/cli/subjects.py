@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from milepost.cli.terminal import Usage
 from milepost.db import Session
+from milepost.queries.named import Named
 from schema.nouns import NOUNS
 
 FORMS = "CODE, CODE/m2, CODE/t1, CODE/payee, CODE/round, CODE/notice, UUID"
@@ -22,19 +22,6 @@ _NUMBERED = {
     ),
 }
 _LATEST = ("payee", "round", "notice", "objection")
-
-
-@dataclass(frozen=True, slots=True)
-class Named:
-    """A subject that was found: its noun and id, and of which project and programme it is."""
-
-    noun: str
-    id: UUID
-    state: str
-    project_id: UUID | None
-    programme_id: UUID
-    code: str
-    currency: str
 
 
 def find(session: Session, text: str) -> Named:

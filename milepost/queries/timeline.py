@@ -79,7 +79,7 @@ def timeline(
             "limit": limit + 1,
         },
     )
-    shown = [_happening(row, sight) for row in found[:limit]]
+    shown = [happening(row, sight) for row in found[:limit]]
     return shown, shown[-1].hash if len(found) > limit else None
 
 
@@ -100,7 +100,8 @@ def _own_milestones(session: Session, sight: Sight, project_id: UUID) -> list[UU
     return [row["id"] for row in found]
 
 
-def _happening(row: dict[str, Any], sight: Sight) -> Happening:
+def happening(row: dict[str, Any], sight: Sight) -> Happening:
+    """An event's row as its reader may see it."""
     given = json.loads(bytes(row["body"])).get("input") or {}
     may_know = sight.names or row["actor_id"] == sight.actor_id
     why = ""

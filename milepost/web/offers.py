@@ -168,6 +168,8 @@ def home_of(noun: str, subject_id: UUID, project_id: UUID | None, *, as_expert: 
         return f"/draws/{subject_id}"
     if noun == "batch":
         return "/bank"
+    if noun == "payment":
+        return f"/payments/{subject_id}"
     if noun in ("call", "appropriation"):
         return f"/{noun}s"
     if noun == "project" or project_id is None:

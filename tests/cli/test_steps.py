@@ -211,3 +211,18 @@ def test_what_was_typed_into_a_title_does_not_move_the_reader_s_cursor(shell: Sh
     code = shell.one(IMPLEMENTED)
     shell.copy.tamper(f"UPDATE project SET title = E'\\u001b[2Jgone' WHERE code = '{code}'")
     assert "\x1b" not in shell.run("show", code, "--as", OFFICER).stdout
+
+
+def test_why_of_a_payment_tells_gates_duties_and_ledger_to_those_who_may(shell: Shell) -> None:
+    payment = shell.payment("settled")
+    whole = shell.json("why", payment)["payment"]
+    assert all(gate["open"] for gate in whole["gates"]) and whole["gates_as_of"]
+    assert [d["duty"] for d in whole["duties"]] == ["payee_editor", "requester", "approver", "releaser"]
+    assert [leg["kind"] for leg in whole["ledger"]] == ["pending", "post", "posted", "posted"]
+    assert whole["account"].startswith("••••") and whole["bank_reference"]
+    own = shell.json("why", payment, "--as", UNIT)["payment"]
+    assert own["duties"] == own["ledger"] == [] and own["bank_reference"] == whole["bank_reference"]
+    shut = shell.json("why", shell.payment("planned"))["payment"]
+    assert [g["refusal"]["code"] for g in shut["gates"] if not g["open"]]
+    text = shell.run("why", payment, "--lang", "en").stdout
+    assert "Conditions" in text and "releaser" in text and "In the ledger" in text

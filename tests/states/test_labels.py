@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from states.gate_labels import GATE_LABELS, GATE_NOUNS, GATE_STEPS
+from states.gates import GATES
 from states.labels import NOUNS, STATES, every_step, role_label, state_label, step_label, worded
 from states.machines import static_machines, step_names
 from states.refusals import refuse
@@ -27,6 +29,13 @@ def test_every_step_and_role_has_words() -> None:
         assert step_label(name).zh != step_label(name).en
     for role in (*ROLES, "anyone"):
         assert role_label(role).zh
+
+
+def test_every_gate_has_words_and_names_steps_that_exist() -> None:
+    assert set(GATES) <= set(GATE_LABELS)
+    assert set(GATE_STEPS) | set(GATE_NOUNS) <= set(GATE_LABELS)
+    assert {step for steps in GATE_STEPS.values() for step in steps} <= step_names()
+    assert set(GATE_NOUNS.values()) <= set(NOUNS)
 
 
 @pytest.mark.parametrize(

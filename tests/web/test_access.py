@@ -76,6 +76,7 @@ MEMBERS = {
     "GET /",
     "GET /projects",
     "GET /projects/{id}",
+    "GET /payments/{id}",
     "GET /tasks/{id}",
     "GET /tasks/{id}/draft",
     "POST /tasks/{id}/draft/take",
@@ -248,6 +249,8 @@ def test_each_role_sees_its_own_objects_and_nobody_elses(site: Site) -> None:
                 paths = [f"/go/{noun}/{id}", f"/api/v1/{noun}/{id}/available"]
                 if noun == "project":
                     paths += [f"/projects/{id}", f"/api/v1/projects/{id}"]
+                if noun == "payment":
+                    paths.append(f"/payments/{id}")
                 if noun == "project" and own and role == "expert":
                     # A mail's link names the project; to its expert that is their own task, and no more.
                     answer = reader.get(paths.pop(2))

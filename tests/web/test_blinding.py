@@ -45,6 +45,7 @@ pytestmark = pytest.mark.xdist_group("blinding")
 NATURAL = {
     "projects": "project",
     "tasks": "task",
+    "payments": "payment",
     "people": "person",
     "experts": "person",
     "programmes": "programme_version",

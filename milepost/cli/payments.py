@@ -1,0 +1,96 @@
+"""A payment at the terminal: what ``milepost why`` adds for one, and its papers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from milepost.cli.subjects import Named
+    from milepost.cli.terminal import Terminal
+    from milepost.db import Session
+    from milepost.queries.sight import Sight
+    from milepost.work.payment_why import PaymentWhy
+
+
+def payment_reading(session: Session, named: Named, reader: Sight | None) -> PaymentWhy | None:
+    """The reading of a payment, None for another noun. Without a reader as the office's staff see it."""
+    from milepost.queries.payments import payment_sight
+    from milepost.queries.sight import Sight
+    from milepost.work.payment_why import payment_why
+    from states.case import SYSTEM_ID
+
+    if named.noun != "payment":
+        return None
+    # Whoever asks at the machine itself sees what supervisors see: account numbers stay masked.
+    staff: Sight | None = Sight(SYSTEM_ID, frozenset({"programme_officer", "supervisor"}))
+    sight = staff if reader is None else payment_sight(session, reader.actor_id, named.id)
+    return payment_why(session, sight, named.id) if sight is not None else None
+
+
+def tell_payment(terminal: Terminal, why: PaymentWhy) -> None:
+    """The gates, the duties, the bank's words and the legs of the money, in tables."""
+    from milepost.reports.payment_words import TRANSFERS, account_label
+    from states.labels import duty_label, said, step_label
+
+    text, locale, row = terminal.text, terminal.locale, why.row
+    terminal.print(text(why.headline))
+    zone = terminal.settings.zone
+
+    def when(event: Any) -> str:
+        return "" if event is None else f"{event.at.astimezone(zone):%Y-%m-%d}"
+
+    def who(event: Any) -> str:
+        return "" if event is None else event.person or ""
+
+    gates = [
+        (
+            "✗" if gate.refusal else "✓",
+            gate.refusal.fact(locale) if gate.refusal else text(gate.label),
+            when(gate.event),
+            who(gate.event),
+            gate.due_on or "",
+            gate.event.hash[:12] if gate.event else "",
+        )
+        for gate in why.gates
+    ]
+    heads = (("", ""), ("条件", "gate"), ("自", "since"), ("经办", "by"), ("期限", "until"), ("哈希", "hash"))
+    if gates:
+        terminal.table(heads, gates, title=terminal.say("拨付条件", "Conditions"))
+    duties = [(said(duty_label(d.duty), locale), d.name, when(d.event)) for d in why.duties]
+    if duties:
+        terminal.table((("职责", "duty"), ("人员", "who"), ("时间", "when")), duties)
+    entries = [
+        (e["booked_on"], e["source"], e["said"], e["amount_minor"], e["reference"], e["outcome"])
+        for e in why.read.entries
+    ]
+    if entries:
+        bank = (
+            ("日期", "day"),
+            ("来源", "source"),
+            ("所述", "said"),
+            ("分", "minor units"),
+            ("流水号", "reference"),
+            ("处理", "outcome"),
+        )
+        terminal.table(bank, entries, title=terminal.say("银行往来", "At the bank"))
+    for x in why.read.exceptions:
+        if x["state"] == "open":
+            terminal.print(f"! {text(x['said'].fact)} {text(x['said'].remedy)}")
+    legs = [
+        (
+            f"{leg['at'].astimezone(zone):%Y-%m-%d}",
+            text(step_label(leg["step"])),
+            text(account_label(leg["debit"])),
+            text(account_label(leg["credit"])),
+            text(TRANSFERS[leg["kind"]]),
+        )
+        for leg in why.read.legs
+    ]
+    if legs:
+        ledger = (("日期", "day"), ("步骤", "step"), ("借", "debit"), ("贷", "credit"), ("", ""))
+        terminal.table(ledger, legs, title=terminal.say("账上的每一步", "In the ledger"))
+    if row["bank_reference"]:
+        terminal.line(f"银行流水号 {row['bank_reference']}", f"Bank reference {row['bank_reference']}")
+
+
+__all__ = ["payment_reading", "tell_payment"]
