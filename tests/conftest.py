@@ -34,6 +34,9 @@ import pytest
 
 from milepost.embedded import EmbeddedPostgres
 
+# Imported for what it sets: before any test module makes settings of its own.
+from tests import chance  # noqa: F401
+
 if TYPE_CHECKING:
     from milepost.db import Database
 

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from milepost.embedded import EmbeddedPostgres
 from milepost.experts.conflicts import conflicts_of
+from tests.chance import examples
 from tests.invariants.conftest import drop_database, new_database
 from tests.invariants.forge import Conn
 
@@ -340,7 +341,7 @@ def settle(conn: Conn, town: Town) -> tuple[list[UUID], list[UUID]]:
 
 
 @settings(
-    max_examples=150,
+    max_examples=examples(150),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -25,6 +25,7 @@ from hypothesis.stateful import (
 from milepost.actions import Receipt, perform
 from states.gates import PAYING_STATES
 from states.refusals import Refused
+from tests.chance import examples
 from tests.invariants.checks import faults
 from tests.invariants.conftest import Found
 from tests.invariants.town import Town, programme_text
@@ -285,7 +286,7 @@ def test_no_order_of_steps_breaks_a_promise(found: Found) -> None:
     run_state_machine_as_test(
         Here,
         settings=settings(
-            max_examples=15,
+            max_examples=examples(15),
             stateful_step_count=30,
             deadline=None,
             print_blob=True,
