@@ -90,7 +90,7 @@ STATES: Mapping[str, Mapping[str, Text]] = {
         "submitted": words("已提交", "Submitted"),
         "late": words("逾期", "Late"),
         "replaced": words("已更换", "Replaced"),
-        "taken_away": words("因利益冲突收回", "Taken away for a conflict"),
+        "taken_away": words("已收回", "Taken away"),
     },
     "notice": {
         "open": words("公示中", "Open"),

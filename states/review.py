@@ -278,6 +278,7 @@ TASK_STEPS: tuple[Step, ...] = (
         guards=(
             "review_not_closed",
             "round_not_scored",
+            "no_conflict",
         ),
         effect=_reopen,
         notify=(Notify("task_reopened", ("expert",)),),
@@ -286,7 +287,7 @@ TASK_STEPS: tuple[Step, ...] = (
         "task.take_away",
         ("invited", "accepted", "late", "submitted"),
         "taken_away",
-        words("因利益冲突收回", "Take away for a conflict"),
+        words("收回评审任务", "Take the task away"),
         input=Reason,
         guards=("round_not_scored",),
         effect=_take_away,

@@ -14,6 +14,7 @@ from config.programmes import Panel
 from milepost.cases import person_roles
 from milepost.clock import OFFICE_ZONE
 from milepost.experts.beacon import CHAINS, PublicValue, check_value, drand_value, figure_text
+from milepost.experts.conflicts import BAN_RULE
 from schema.inputs import AnnounceDraw, Succeed
 from states.case import Case
 from states.commitment import DrandSource
@@ -194,11 +195,15 @@ def _before(conn: psycopg.Connection[Any], id: UUID | None) -> dict[str, Any] | 
 def conflicts(
     conn: psycopg.Connection[Any], projects: Sequence[UUID], people: Sequence[UUID], day: date
 ) -> dict[str, dict[str, str]]:
-    """Who may not review what: by project the people with the first rule that bars them, all as text."""
+    """Who may not review what: by project the people with the first rule that bars them, all as text.
+
+    Whoever is banned is in no pool, so that bans are no part of it.
+    """
     found = _rows(
         conn,
         "SELECT project_id::text AS project, person_id::text AS person, min(rule) AS rule "
-        "FROM review_conflicts(%(projects)s, %(people)s, %(day)s) GROUP BY 1, 2 ORDER BY 1, 2",
+        f"FROM review_conflicts(%(projects)s, %(people)s, %(day)s) WHERE rule <> '{BAN_RULE}' "
+        "GROUP BY 1, 2 ORDER BY 1, 2",
         {"projects": list(projects), "people": list(people), "day": day},
     )
     barred: dict[str, dict[str, str]] = {}
@@ -211,7 +216,7 @@ def invitee(conn: psycopg.Connection[Any], case: Case) -> dict[str, Any]:
     """Whether the expert who is to be invited is fit for work on this project today."""
     found = _rows(
         conn,
-        """SELECT x.person_id IS NOT NULL AS pooled, coalesce(x.active, true) AS active,
+        f"""SELECT x.person_id IS NOT NULL AS pooled, coalesce(x.active, true) AS active,
                   coalesce(x.yearly_load, 0) AS yearly_load,
                   (SELECT max(b.until_on)::text FROM ban b WHERE b.person_id = n.id AND b.lifted_at IS NULL
                      AND %(day)s BETWEEN b.from_on AND b.until_on) AS banned_until,
@@ -223,7 +228,7 @@ def invitee(conn: psycopg.Connection[Any], case: Case) -> dict[str, Any]:
                       AND extract(year FROM e.at AT TIME ZONE 'Asia/Shanghai')
                         = extract(year FROM %(day)s::date)) AS load_used,
                   ARRAY(SELECT c.rule FROM review_conflicts(ARRAY[%(project)s], ARRAY[n.id], %(day)s) c
-                         ORDER BY 1) AS conflicts
+                         WHERE c.rule <> '{BAN_RULE}' ORDER BY 1) AS conflicts
              FROM person n LEFT JOIN expert x ON x.person_id = n.id WHERE n.id = %(expert)s""",
         {"day": case.today, "project": case.of["id"], "expert": case.input.expert_id},
     )
@@ -267,7 +272,9 @@ def seat(conn: psycopg.Connection[Any], case: Case) -> dict[str, Any] | None:
     roles = person_roles(conn, given.expert_id, UUID(row["project"]), row["office_path"])
     fit = bool(now.get(gone)) and not row["conflicts"] and reviews_as_expert(roles)
     vacant = row["state"] in LEFT or (row["state"] is None and not fit)
-    reason = GONE.get(row["state"] or "", "conflict" if row["conflicts"] else "barred")
+    rules = set(row["conflicts"] or ())
+    for_a_ban = rules == {BAN_RULE} and row["state"] in (None, "taken_away")
+    reason = GONE.get(row["state"] or "", "conflict" if rules else "barred") if not for_a_ban else "barred"
     barred = conflicts(conn, [UUID(row["project"])], [UUID(id) for id in pool], case.today)
     return {
         "drawn": True,

@@ -24,6 +24,8 @@ from config.programmes import Text
 WORDS = Path(__file__).with_suffix(".toml")
 STAFF_RULE = "department_staff"
 """Keeps the department's staff from being invited. It ends no review begun before, nor work of theirs."""
+BAN_RULE = "banned"
+"""Bars from all reviews alike. What was submitted before it stays as it was."""
 
 _PAIRS = "review_conflicts(%(projects)s::uuid[], %(people)s::uuid[], %(day)s::date)"
 
@@ -117,6 +119,7 @@ def unfit(people: str, project: str = "%(project)s", day: str = "%(today)s") -> 
 
 
 __all__ = [
+    "BAN_RULE",
     "STAFF_RULE",
     "Conflict",
     "Rule",

@@ -16,7 +16,7 @@ from uuid import UUID
 
 from milepost.actions import SYSTEM, Order, Outcome, Receipt, perform_many
 from milepost.db import Session
-from milepost.experts.conflicts import STAFF_RULE, Conflict, conflicts_of
+from milepost.experts.conflicts import BAN_RULE, STAFF_RULE, Conflict, conflicts_of
 
 SLICE = 500
 _FIRST = UUID(int=0)
@@ -48,7 +48,7 @@ class ConflictReport:
 
 
 # A review that was submitted counts until its round is scored; after that it stays as it was counted.
-_LIVE = """SELECT t.id, t.project_id, t.expert_id FROM task t JOIN round r ON r.id = t.round_id
+_LIVE = """SELECT t.id, t.project_id, t.expert_id, t.state FROM task t JOIN round r ON r.id = t.round_id
 WHERE t.state IN ('invited', 'accepted', 'late', 'submitted') AND r.state IN ('open', 'quorum_reached')
   AND t.id > %(after)s AND (%(people)s::uuid[] IS NULL OR t.expert_id = ANY(%(people)s::uuid[]))
   AND (%(projects)s::uuid[] IS NULL OR t.project_id = ANY(%(projects)s::uuid[]))
@@ -63,7 +63,7 @@ def take_away_conflicted(
     after: UUID | None = None,
     limit: int | None = None,
 ) -> ConflictReport:
-    """Take away every live task whose expert has a conflict today, among some people and some projects.
+    """Take away every live task whose expert may not review today, among some people and some projects.
 
     None means everybody, or every project. With ``limit`` one slice of the tasks, by id.
     """
@@ -85,17 +85,19 @@ def take_away_conflicted(
             return report
 
 
-def _take(session: Session, tasks: Sequence[tuple[UUID, UUID, UUID]], report: ConflictReport) -> None:
+def _take(session: Session, tasks: Sequence[tuple[UUID, UUID, UUID, str]], report: ConflictReport) -> None:
     conflicts = conflicts_of(
         session.conn,
-        sorted({project for _, project, _ in tasks}),
-        sorted({expert for _, _, expert in tasks}),
+        sorted({project for _, project, *_ in tasks}),
+        sorted({expert for _, _, expert, _ in tasks}),
         session.clock.today(),
     )
     rules: list[str] = []
     orders: list[Order] = []
-    for id, project, expert in tasks:
-        own = [c for c in conflicts.get((project, expert), ()) if c.rule != STAFF_RULE]
+    for id, project, expert, state in tasks:
+        # A ban takes what is open. Were it to undo what was submitted, it could undo a score nobody likes.
+        spared = (STAFF_RULE, BAN_RULE) if state == "submitted" else (STAFF_RULE,)
+        own = [c for c in conflicts.get((project, expert), ()) if c.rule not in spared]
         if own:
             rules.append(own[0].rule)
             given = {"reason": reason_for(own)}

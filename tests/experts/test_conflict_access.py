@@ -17,6 +17,7 @@ import pytest
 
 from milepost import people
 from milepost.actions import Actor
+from milepost.experts import records
 from milepost.experts.conflicts import rules
 from milepost.queries.projects import project_view
 from milepost.queries.reviews import expert_task
@@ -26,7 +27,7 @@ from milepost.queries.work import work
 from milepost.work.conflicts import after_step, take_away_conflicted
 from states.refusals import Refused
 from tests.experts.pool_scene import PoolScene, member
-from tests.web.conftest import Reader, Site, clock, password_hash, site  # noqa: F401
+from tests.web.conftest import Reader, Site, clock, form_of, password_hash, site  # noqa: F401
 
 MARK = "绝密评语7391"
 
@@ -86,12 +87,19 @@ def _competing(review: Review) -> None:
     review.pool.project(team=[own])
 
 
+def _ban(review: Review) -> None:
+    supervisor = review.world.people["supervisor"][0].id
+    with review.world.database.session() as session:
+        records.ban(session, review.experts[0].id, years=1, reason="示例", by=supervisor)
+
+
 WAYS: dict[str, tuple[Callable[[Review], None], str]] = {
     "a tie is added": (_kin, "kin"),
     "an affiliation is added": (_unit, "same_unit"),
     "the team changes": (_team, "same_unit"),
     "the expert says so": (_declared, "declared"),
     "the expert applies too": (_competing, "own_competing_application"),
+    "the expert is banned": (_ban, "banned"),
 }
 
 
@@ -133,6 +141,40 @@ def test_access_ends_with_the_commit_that_makes_the_conflict(site: Site, way: st
     assert [refusal.code for refusal in refused.value.refusals] == ["conflict_of_interest"]
     assert review.take_away() == {rule: 1}
     assert review.state() == "taken_away"
+
+
+def test_a_ban_takes_what_is_open_and_leaves_what_was_submitted(site: Site) -> None:
+    """A submitted review counts on, though its author reads it no more, and goes back to nobody."""
+    review = Review(site, experts=2)
+    review.accept()
+    review.submit()
+    _ban(review)
+    assert not any(seen_by_expert(review, site.reader(review.experts[0])).values())
+    assert review.take_away() == {} and review.state() == "submitted"
+    with pytest.raises(Refused) as refused:
+        review.world.take("programme_officer", "task.reopen", review.tasks[0], reason="示例")
+    assert [refusal.code for refusal in refused.value.refusals] == ["conflict_of_interest"]
+
+
+def test_of_a_ban_the_officer_is_told_and_the_record_says_that_it_was_one(site: Site) -> None:
+    review = Review(site, experts=2)
+    review.accept()
+    _ban(review)
+    assert review.take_away() == {"banned": 1} and review.state(1) == "invited"
+    told = review.world.rows("SELECT recipient_id FROM message WHERE template = 'task_taken_away'")
+    assert {o.id for o in review.world.people["programme_officer"]} <= {row[0] for row in told}
+    reason = review.world.value("SELECT reason FROM task WHERE id = %s", review.tasks[0])
+    assert rules()["banned"].text.zh in reason and "示例" not in reason, "why is for those who see the pool"
+
+
+def test_a_ban_on_the_experts_page_takes_the_task_away_at_once(site: Site) -> None:
+    review = Review(site)
+    review.accept()
+    reader = site.the("programme_officer")
+    path = f"/experts/{review.experts[0].id}"
+    fields = form_of(reader.get(path).text, f"{path}/ban")
+    answer = reader.client.post(f"{path}/ban", data={**fields, "years": "1", "reason": "示例"})
+    assert answer.status_code == 303 and review.state() == "taken_away"
 
 
 def test_a_page_that_was_open_says_no_more_than_a_page_that_never_was(site: Site) -> None:

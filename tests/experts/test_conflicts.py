@@ -17,6 +17,7 @@ from milepost.actions import Actor
 from milepost.clock import SimulatedClock
 from milepost.db import Database
 from milepost.embedded import EmbeddedPostgres
+from milepost.experts import records
 from milepost.experts.conflicts import rules
 from schema.experts import TIES
 from states.refusals import Refused
@@ -402,6 +403,26 @@ def named_unsuitable_whose_unit_nobody_knows(s: PoolScene) -> Row:
 @case
 def department_staff(s: PoolScene) -> Row:
     return s.project(), s.person(role="counsel"), {"department_staff": "counsel /"}
+
+
+@case
+def banned(s: PoolScene) -> Row:
+    expert = s.person("失信者")
+    _banned(s, expert, from_on=date(2025, 1, 1))
+    return s.project(), expert, {"banned": "–2025-12-31"}
+
+
+@case
+def banned_from_another_day_on(s: PoolScene) -> Row:
+    expert = s.person("将禁者")
+    _banned(s, expert, from_on=date(2026, 1, 1))
+    return s.project(), expert, {}
+
+
+def _banned(s: PoolScene, expert: Actor, *, from_on: date) -> None:
+    by = s.world.people["supervisor"][0].id
+    with s.world.database.session() as session:
+        records.ban(session, expert.id, years=1, reason="示例", from_on=from_on, by=by)
 
 
 @case

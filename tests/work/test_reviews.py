@@ -113,6 +113,20 @@ def test_who_became_unfit_before_the_invitation_is_followed_without_having_been_
     assert [(e["gone"], e["reason"]) for e in entries(panels)] == [(str(gone), UNFIT[how])]
 
 
+def test_a_banned_expert_loses_the_task_and_the_next_one_drawn_follows(database: Database) -> None:
+    panels = drawn(database)
+    panels.fill()
+    gone, task = next(iter(panels.live(0).items()))
+    panels.world.take(expert_actor(gone), "task.accept", task)
+    with database.session() as session:
+        records.ban(session, gone, years=1, reason="示例", by=panels.world.who("supervisor").id)
+        assert take_away_conflicted(session).taken == {"banned": 1}
+    report = panels.fill()
+    assert (report.invited, report.succeeded, report.refused) == (1, 1, {})
+    assert gone not in panels.live(0) and len(panels.live(0)) == 5
+    assert [(e["gone"], e["reason"]) for e in entries(panels)] == [(str(gone), "barred")]
+
+
 def test_where_nobody_is_left_the_officers_are_told_once_for_each_seat(database: Database) -> None:
     # One expert of management: whoever that is, nobody can follow.
     panels = drawn(database, experts=0)
