@@ -358,7 +358,38 @@ def reminders_refer_to_deadlines(programme: Programme) -> Iterator[Found]:
             )
 
 
+def approval_tiers_rise(programme: Programme) -> Iterator[Found]:
+    """Tiers begin at nothing, rise, and never ask for fewer people of a larger sum."""
+    tiers = programme.approvals
+    for index, tier in enumerate(tiers):
+        at: KeyPath = ("approvals", index)
+        before = tiers[index - 1] if index else None
+        if (tier.above_minor > 0) if before is None else tier.above_minor <= before.above_minor:
+            yield Found(
+                "tiers_out_of_order",
+                (*at, "above_minor"),
+                "审批档次须从 0 起，逐档递增。请改正 above_minor。",
+                "The tiers begin at 0 and rise; correct above_minor.",
+            )
+        fewer = before and [r for r, n in before.approvers.items() if tier.approvers.get(r, 0) < n]
+        if fewer:
+            yield Found(
+                "tier_asks_for_fewer",
+                (*at, "approvers"),
+                f"金额更大，所需的 {'、'.join(fewer)} 反而更少。请改正 approvers。",
+                f"A larger sum asks for fewer of {', '.join(fewer)}; correct approvers.",
+            )
+    if len(tiers) > 1 and programme.currency == "XXX":
+        yield Found(
+            "tiers_without_currency",
+            ("approvals", 1),
+            "各项目币种不同时，金额档次没有意义。请只写一档。",
+            "Where each project has its own currency, a sum divides nothing; write one tier.",
+        )
+
+
 RULES: tuple[Rule, ...] = (
+    approval_tiers_rise,
     names_are_unique,
     shares_make_the_whole,
     tranches_name_their_milestone,

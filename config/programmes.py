@@ -197,6 +197,16 @@ class Tranche(Shape):
     gates: tuple[str, ...]
 
 
+class ApprovalTier(Shape):
+    """Who approves a payment of more than ``above_minor``: so many people of each role, all different.
+
+    Minor units of the programme's currency. The highest tier below the sum counts.
+    """
+
+    above_minor: int = Field(default=0, ge=0)
+    approvers: dict[str, Annotated[int, Field(ge=1, le=9)]] = Field(min_length=1)
+
+
 class GateSettings(Shape):
     """The figures the named gates are held against."""
 
@@ -253,5 +263,8 @@ class Programme(Shape):
     milestones: Milestones = Milestones()
     tranches: tuple[Tranche, ...] = Field(min_length=1)
     gate_settings: GateSettings = GateSettings()
+    approvals: tuple[ApprovalTier, ...] = Field(
+        default=(), description="who approves a payment, by its sum; none: one finance officer"
+    )
     deadlines: tuple[Deadline, ...] = ()
     reminders: tuple[Reminder, ...] = ()

@@ -200,6 +200,8 @@ def _root_case(session: Session, actor_id: UUID, order: Order, cache: dict[UUID,
 def permitted(case: Case, step: Step, machine: NounMachine) -> str | Refusal:
     """The role under which the actor takes the step, or why not. Who has no role here sees nothing here."""
     roles = machine.roles_of(step.name)
+    if step.asks is not None and case.subject is not None:
+        roles = tuple(role for role in step.asks(case) if role in roles)
     mine = [role for role in roles if role in case.roles]
     if mine:
         return mine[0]
@@ -215,9 +217,11 @@ def _stranger(conn: psycopg.Connection[Any], person_id: UUID) -> Refusal:
 
 
 def state_objection(case: Case, step: Step) -> Refusal | None:
-    """Whether the step starts where the subject stands."""
+    """Whether the step starts where the subject stands; where it is on its way there, what is missing."""
     if case.state in step.source or (not step.source and case.subject is None):
         return None
+    if case.state in step.not_yet and (missing := objections(step.not_yet[case.state], case)):
+        return missing[0]
     return refuse(
         "wrong_state", state=case.state or "-", step=step.name, sources=", ".join(step.source) or "-"
     )

@@ -34,7 +34,7 @@ FACTS: dict[str, str] = {
     "integrity_holds": LIST.format(
         "SELECT id, reason FROM hold WHERE project_id = p.id AND kind = 'integrity' AND lifted_at IS NULL"
     ),
-    "duties": LIST.format("SELECT duty, person_id FROM duty WHERE payment_id = s.id"),
+    "duties": LIST.format("SELECT duty, person_id, role FROM duty WHERE payment_id = s.id"),
     "deadline_due": (
         "(SELECT min(due_on)::text FROM deadline "
         "WHERE subject_id = s.id AND closed_seq IS NULL AND act IS NOT NULL)"

@@ -94,7 +94,7 @@ def publish(conn: psycopg.Connection[Any], loaded: LoadedProgramme, clock: Clock
         open_chain(conn, chain, "programme")
         conn.execute(
             "INSERT INTO programme_version (id, code, version, chain_id, source, digest, title, "
-            "published_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+            "published_at, approvals) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
             (
                 id,
                 programme.code,
@@ -104,6 +104,7 @@ def publish(conn: psycopg.Connection[Any], loaded: LoadedProgramme, clock: Clock
                 loaded.digest,
                 Jsonb(programme.title.model_dump()),
                 clock.now(),
+                Jsonb([tier.model_dump() for tier in programme.approvals]),
             ),
         )
         row = conn.execute("SELECT digest FROM programme_version WHERE id = %s", (id,)).fetchone()

@@ -217,8 +217,20 @@ def _rows(writes: WriteSet, decision: Decision, version: int) -> None:
     for table, id, columns in change.update:
         writes.update(table, UUID(str(id)), columns)
     if decision.step.duty:
-        duty = {"payment_id": case.subject_id, "duty": decision.step.duty, "person_id": case.actor_id}
-        writes.insert("duty", duty)
+        writes.insert("duty", _duty(decision, decision.step.duty))
+
+
+def _duty(decision: Decision, duty: str) -> dict[str, Any]:
+    """What the actor has done for the payment, in which role; where several may, one after another."""
+    case = decision.case
+    place = 1 + sum(1 for other in case.facts["duties"] if other["duty"] == duty)
+    return {
+        "payment_id": case.subject_id,
+        "duty": duty,
+        "place": place,
+        "person_id": case.actor_id,
+        "role": case.role,
+    }
 
 
 def _transfers(writes: WriteSet, head: Head, decision: Decision) -> None:
@@ -299,6 +311,8 @@ def _messages(writes: WriteSet, head: Head, decision: Decision) -> None:
         f'{{"noun": "{case.noun}", "subject": "{case.subject_id}", "step": "{decision.step.name}"}}'
     )
     for notify in decision.step.notify:
+        if notify.when is not None and not notify.when(case):
+            continue
         for recipient in _recipients(decision, notify.to):
             if recipient in sent:
                 continue

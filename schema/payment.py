@@ -10,6 +10,7 @@ from sqlalchemy import (
     Column,
     ForeignKeyConstraint,
     Index,
+    Integer,
     UniqueConstraint,
     text,
 )
@@ -106,13 +107,23 @@ class PaymentCheck(SQLModel, table=True):
 
 
 class Duty(SQLModel, table=True):
-    """Who did what for one payment. One duty a person and a payment: four eyes are four eyes."""
+    """Who did what for one payment. One duty a person and a payment: four eyes are four eyes.
 
-    __table_args__ = (UniqueConstraint("payment_id", "person_id", name="duty_different_people"),)
+    Several people may approve, each at a ``place`` of their own; ``role`` is the one they acted in.
+    """
+
+    __table_args__ = (
+        UniqueConstraint("payment_id", "person_id", name="duty_different_people"),
+        CheckConstraint("place >= 1 AND (place = 1 OR duty = 'approver')", name="duty_of_one"),
+    )
 
     payment_id: UUID = Field(foreign_key="payment.id", primary_key=True)
     duty: str = Field(primary_key=True)
+    place: int = Field(
+        sa_column=Column(Integer, primary_key=True, autoincrement=False, server_default=text("1"))
+    )
     person_id: UUID = link("person.id")
+    role: str | None = words(null=True)
 
 
 class Account(SQLModel, table=True):

@@ -11,7 +11,10 @@ from schema.columns import document, key, link, minor, moment, words
 
 
 class ProgrammeVersion(SQLModel, table=True):
-    """One version of a programme, with the very text of its file. Never changed once published."""
+    """One version of a programme, with the very text of its file. Never changed once published.
+
+    ``approvals``: the tiers of the file, by which the database counts who has approved a payment.
+    """
 
     __tablename__ = "programme_version"
     __table_args__ = (UniqueConstraint("code", "version", name="programme_version_once"),)
@@ -24,6 +27,7 @@ class ProgrammeVersion(SQLModel, table=True):
     digest: str = words()
     title: Any = document()
     published_at: datetime = moment()
+    approvals: Any = document(default="[]")
 
 
 class MachineRow(SQLModel, table=True):

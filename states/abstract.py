@@ -25,6 +25,7 @@ from uuid import UUID, uuid5
 from config.programmes import Programme
 from schema import inputs
 from schema.money import CURRENCIES
+from states.approvals import APPROVER, approvals_needed
 from states.case import NAMESPACE, SYSTEM_ID, Case, Change, Follow
 from states.gates import GATES
 from states.guards import GUARDS
@@ -373,7 +374,7 @@ class Model:
                 "payee": {"entered_by": None},
                 "bank_doubts": 0,
                 "paid_transfer": ID["payment"],
-                "duties": [],
+                "duties": self._approvals(state) if noun == "payment" else [],
                 "rounds": [],
                 "requests": [{"state": project["request"]}],
                 "noticed_minor": None,
@@ -384,6 +385,14 @@ class Model:
                 "parent_id": ID["notice"],
             }
         )
+
+    def _approvals(self, payment: str) -> list[dict[str, Any]]:
+        """What others have approved: all but the last while it is asked for, all once it is given."""
+        needed = approvals_needed(self.compiled.programme, SUM)
+        given = [role for role, number in needed.items() for _ in range(number)]
+        if payment in ("planned", "due", "requested"):
+            given = given[:-1] if payment == "requested" else []
+        return [{"duty": APPROVER, "person_id": "another", "role": role} for role in given]
 
     # -- what a step leaves behind -----------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 from config.programmes import Criterion, Programme, Review, RuleSet, Text, Tranche
+from states.approvals import Progress, listed
 from states.machines import STATIC
 from states.project import project_steps
 from states.refusals import Refusal
@@ -261,6 +262,23 @@ def _codes(value: str, programme: Programme | None, locale: str) -> str:
     return join.join(said(known[c], locale) if c in known else c for c in value.split(", "))
 
 
+def _counted(part: str, locale: str) -> str:
+    """A role with a number, as ``states.approvals.listed`` writes it."""
+    role, _, number = part.partition(" ")
+    return f"{said(role_label(role), locale)} × {number}"
+
+
+def progress_said(progress: Progress, locale: str) -> str:
+    """How far the approvals of a payment are: "1 of 2 approvals; still needed: Finance officer × 1"."""
+    missing = ("、" if locale == "zh" else ", ").join(
+        _counted(part, locale) for part in listed(progress.missing).split(", ") if part
+    )
+    if locale == "zh":
+        return f"审批 {progress.given}/{progress.needed}" + (f"；还需：{missing}" if missing else "，已齐全")
+    told = f"{progress.given} of {progress.needed} approvals"
+    return f"{told}; still needed: {missing}" if missing else f"{told}, complete"
+
+
 def _param(key: str, value: object, noun: str, programme: Programme | None, locale: str) -> object:
     """One parameter of a refusal in words, where it is a code."""
     if not isinstance(value, str) or value in ("-", "?"):
@@ -275,6 +293,8 @@ def _param(key: str, value: object, noun: str, programme: Programme | None, loca
         return join.join(said(state_label(where, s), locale) for s in value.replace(" / ", ", ").split(", "))
     if key == "roles":
         return join.join(said(role_label(role), locale) for role in value.split(", "))
+    if key == "wanted":
+        return join.join(_counted(part, locale) for part in value.split(", "))
     if key == "duty":
         return said(duty_label(value), locale)
     if key in ("kinds", "rules"):

@@ -15,6 +15,7 @@ from states import (
     gates,
     milestone,
     payment,
+    payment_guards,
     review,
     review_guards,
     review_requests,
@@ -26,7 +27,7 @@ from states.roles import PERMISSIONS, ROLES
 from states.stages import STAGES
 from states.step import NounMachine, Step
 
-assert review_guards and bank_guards  # Their guards enter the table when they are read.
+assert review_guards and bank_guards and payment_guards  # Their guards enter the table when they are read.
 
 STATIC: dict[str, tuple[Step, ...]] = {
     "milestone": milestone.STEPS,

@@ -7,12 +7,14 @@ was open when the payment fell due may have shut since.
 from __future__ import annotations
 
 from schema.inputs import Attest, BankAnswer, EnterPayee, Note, PlanPayment, Reason, Void
+from states.approvals import after_approving, approvals_needed, missing_approvals, roles_that_approve
 from states.case import Case, Change, Follow
 from states.project import ENDED
 from states.step import SAME, Notify, Step, words
 
 FINANCE = ("finance_officer",)
 GRANTEE = ("applicant", "principal_investigator")
+OFFICER = ("programme_officer",)
 BEFORE_BANK = ("planned", "due", "requested", "approved", "released")
 LIVE = (*BEFORE_BANK, "instructed", "unknown")
 
@@ -116,6 +118,22 @@ def _send_back(case: Case) -> Change:
     return Change(set={"bank_reason": case.input.reason}, follow=[next_attempt(case)])
 
 
+def _asks_an_officer(case: Case) -> bool:
+    return OFFICER[0] in approvals_needed(case.programme, case.here["amount_minor"])
+
+
+def _now_approved(case: Case) -> bool:
+    return after_approving(case) == "approved"
+
+
+def _still_to_approve(case: Case) -> bool:
+    return not _now_approved(case)
+
+
+def _officer_still_to_approve(case: Case) -> bool:
+    return OFFICER[0] in {*missing_approvals(case)} - {case.role}
+
+
 STEPS: tuple[Step, ...] = (
     Step("payment.plan", (), "planned", words("列入拨付计划", "Plan"), input=PlanPayment, effect=_plan),
     Step(
@@ -138,17 +156,26 @@ STEPS: tuple[Step, ...] = (
         input=Note,
         effect=_request,
         duty="requester",
-        notify=(Notify("payment_requested", FINANCE),),
+        notify=(
+            Notify("payment_requested", FINANCE),
+            Notify("payment_approval_wanted", OFFICER, when=_asks_an_officer),
+        ),
     ),
     Step(
         "payment.approve",
         ("requested",),
-        "approved",
+        ("requested", "approved"),
         words("审批拨付", "Approve"),
-        guards=("gates_open", "binding_intact", "four_eyes"),
+        guards=("gates_open", "binding_intact", "four_eyes", "approval_wanted"),
         input=Note,
+        choose=after_approving,
         duty="approver",
-        notify=(Notify("payment_approved", FINANCE),),
+        asks=roles_that_approve,
+        notify=(
+            Notify("payment_approved", FINANCE, when=_now_approved),
+            Notify("payment_approval_given", FINANCE, when=_still_to_approve),
+            Notify("payment_approval_given", OFFICER, when=_officer_still_to_approve),
+        ),
     ),
     Step(
         "payment.send_back",
@@ -166,11 +193,12 @@ STEPS: tuple[Step, ...] = (
         ("approved",),
         "released",
         words("放款", "Release"),
-        guards=("gates_open", "binding_intact", "four_eyes", "bank_agrees"),
+        guards=("gates_open", "binding_intact", "four_eyes", "approvals_complete", "bank_agrees"),
         input=Note,
         effect=_release,
         duty="releaser",
         fresh=True,
+        not_yet={"requested": "approvals_complete"},
         notify=(Notify("payment_released", FINANCE),),
     ),
     Step(

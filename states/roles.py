@@ -61,6 +61,8 @@ PERMISSIONS: dict[str, frozenset[str]] = {
             "project.revoke",
             "project.place_hold",
             "project.lift_hold",
+            # Only where a programme's tier asks for it (``states.approvals``).
+            "payment.approve",
             "milestone.accept",
             "milestone.return",
             "milestone.reject",

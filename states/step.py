@@ -17,14 +17,16 @@ from states.case import Case, Change
 SAME = "="
 Effect = Callable[[Case], Change]
 Choose = Callable[[Case], str]
+Asks = Callable[[Case], tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
 class Notify:
-    """A template and the roles of the project that get it."""
+    """A template and the roles of the project that get it; ``when``: only of some cases."""
 
     template: str
     to: tuple[str, ...]
+    when: Callable[[Case], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,9 @@ class Step:
     ``source`` empty: the step creates its subject. ``target`` SAME: the state stays. Several targets:
     ``choose`` names the one. ``duty`` is what the actor has done for the payment from then on, and keeps
     everyone with another duty out. ``fresh`` asks for a password typed a moment ago. ``needs`` names the
-    facts that the effect and the choice read, beside those of the guards.
+    facts that the effect and the choice read, beside those of the guards. ``asks``: of the roles that may
+    take the step those that this subject asks for, the most wanted first; the others are not permitted here.
+    ``not_yet``: by state, the guard that says why a subject which stands there is not ready for the step.
     """
 
     name: str
@@ -49,6 +53,8 @@ class Step:
     needs: tuple[str, ...] = ()
     duty: str | None = None
     fresh: bool = False
+    asks: Asks | None = None
+    not_yet: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def noun(self) -> str:

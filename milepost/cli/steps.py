@@ -393,6 +393,10 @@ def _tell(terminal: Terminal, found: Why, programme: Programme, depth: int) -> N
         terminal.line(
             f"{indent}  期限 {due}（{name}），由 {roles}", f"{indent}  until {due} ({name}), by {roles}"
         )
+    if found.approvals is not None:
+        from states.labels import progress_said
+
+        terminal.print(f"{indent}  {progress_said(found.approvals, terminal.locale)}")
     for refusal in found.blocked or ():
         _tell_refusal(terminal, refusal, programme, f"{indent}  ")
     if found.blocked == []:

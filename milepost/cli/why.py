@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -10,9 +10,11 @@ from uuid import UUID
 from milepost.cases import load_cases
 from milepost.cli.subjects import Named, find
 from milepost.db import Session
+from milepost.facts import FACTS
 from milepost.programmes import load_published
 from milepost.queries.sight import Sight, find_subject
 from milepost.work.ways import Way, Who, ways_from
+from states.approvals import Progress, progress
 from states.case import SYSTEM_ID
 from states.gates import shut_gates
 from states.machines import Compiled
@@ -30,6 +32,7 @@ class Why:
     deadlines: list[tuple[str, date, list[str]]]
     blocked: list[Refusal] | None
     ways: list[Way]
+    approvals: Progress | None = None
     parts: list[Why] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
@@ -44,6 +47,7 @@ class Why:
                 "state": named.state,
             },
             "deadlines": [{"name": n, "due_on": d.isoformat(), "who": who} for n, d, who in self.deadlines],
+            "approvals": None if self.approvals is None else asdict(self.approvals),
             "blocked": None if self.blocked is None else [r.as_json() for r in self.blocked],
             "steps": [_way_json(way) for way in self.ways],
             "parts": [part.as_json() for part in self.parts],
@@ -75,6 +79,7 @@ def explain(session: Session, named: Named, *, parts: bool = True, reader: Sight
         _deadlines(session, named.id),
         _blocked(session, named),
         ways_from(session, named, compiled, reader),
+        _approvals(session, named, compiled),
     )
     if parts and named.noun == "project":
         found.parts = [
@@ -131,6 +136,17 @@ def _blocked(session: Session, named: Named) -> list[Refusal] | None:
     cache: dict[UUID, Compiled] = {}
     cases = load_cases(session.conn, session.clock, "payment", [named.id], SYSTEM_ID, frozenset(), cache)
     return shut_gates(cases[named.id])
+
+
+def _approvals(session: Session, named: Named, compiled: Compiled) -> Progress | None:
+    """How far the approvals of a payment are that asks for them."""
+    if named.noun != "payment" or named.state not in ("requested", "approved"):
+        return None
+    row = session.conn.execute(
+        f"SELECT s.amount_minor, {FACTS['duties']} FROM payment s WHERE s.id = %s", (named.id,)
+    ).fetchone()
+    assert row is not None
+    return progress(compiled.programme, *row)
 
 
 __all__ = ["Way", "Who", "Why", "explain"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from typing import Any
@@ -14,6 +15,7 @@ from milepost.demo.panels import draw_panels, enrol_experts, invite_drawn
 from milepost.demo.plans import plan_of
 from milepost.programmes import Published
 from schema.money import Money
+from states.approvals import approvals_needed, still_missing
 
 TO_RELEASED = ("planned", "due", "requested", "approved", "released")
 
@@ -368,6 +370,17 @@ class Office:
         elif state == "unknown" and now == "instructed":
             self.take("system", "payment.lose", payment_id, note="示例：银行无回音")
 
+    def _approve_payment(self, payment_id: UUID) -> Receipt:
+        """One more of the approvals that its sum asks for, by somebody who has none of its duties."""
+        amount = self.value("SELECT amount_minor FROM payment WHERE id = %s", payment_id)
+        roles = self.rows("SELECT role FROM duty WHERE payment_id = %s AND duty = 'approver'", payment_id)
+        given = Counter(role for (role,) in roles)
+        missing = still_missing(approvals_needed(self.programme, amount), given)
+        role = next(iter(missing))
+        # The first finance officer requests, the third releases.
+        turn = (1, 3)[given[role]] if role == "finance_officer" else given[role]
+        return self.take(self.who(role, turn), "payment.approve", payment_id)
+
 
 _MOVES: dict[str, Callable[[Office, UUID], object]] = {
     "application": Office.submit,
@@ -394,7 +407,7 @@ _MOVES: dict[str, Callable[[Office, UUID], object]] = {
 _PAYMENT_MOVES: dict[str, Callable[[Office, UUID], Receipt]] = {
     "planned": lambda o, y: o.take("system", "payment.fall_due", y),
     "due": lambda o, y: o.take(o.who("finance_officer", 0), "payment.request", y),
-    "requested": lambda o, y: o.take(o.who("finance_officer", 1), "payment.approve", y),
+    "requested": Office._approve_payment,
     "approved": lambda o, y: o.take(o.who("finance_officer", 2), "payment.release", y),
     "released": lambda o, y: o.take("system", "payment.instruct", y),
 }

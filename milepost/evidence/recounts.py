@@ -405,6 +405,21 @@ def _duties() -> Iterator[Recount]:
         """SELECT payment_id, string_agg(duty, ', '), 1 FROM duty GROUP BY payment_id, person_id
            HAVING count(*) > 1""",
     )
+    yield Recount(
+        "approvals_short",
+        "已审批的拨付缺少应有的审批",
+        "a payment went on with fewer approvals than its sum asks for",
+        """SELECT y.id, y.state, n.key || ' ' || count(e.subject_id) || '/' || n.value
+             FROM payment y JOIN project p ON p.id = y.project_id
+             LEFT JOIN LATERAL (SELECT t->'approvers' AS approvers FROM programme_version v
+                          CROSS JOIN LATERAL jsonb_array_elements(v.approvals) t
+                         WHERE v.id = p.programme_id AND (t->>'above_minor')::bigint < y.amount_minor
+                         ORDER BY (t->>'above_minor')::bigint DESC LIMIT 1) a ON true
+            CROSS JOIN LATERAL jsonb_each_text(coalesce(a.approvers, '{"finance_officer": 1}')) n
+             LEFT JOIN event e ON e.subject_id = y.id AND e.step = 'payment.approve' AND e.role = n.key
+            WHERE y.state IN ('approved', 'released', 'instructed', 'unknown', 'settled')
+            GROUP BY y.id, y.state, n.key, n.value HAVING count(e.subject_id) < n.value::int""",
+    )
     acted = ", ".join(f"('{step.name}', '{step.duty}')" for step in PAYMENT_STEPS if step.duty)
     yield Recount(
         "duty_differs",
@@ -412,11 +427,12 @@ def _duties() -> Iterator[Recount]:
         "a duty is not on record for the person who acted, or the other way round",
         f"""SELECT coalesce(d.payment_id, a.payment_id), coalesce(d.duty || ' ' || d.person_id, '-'),
                   coalesce(a.duty || ' ' || a.person_id, '-') FROM duty d
-             FULL JOIN (SELECT e.subject_id AS payment_id, v.duty, e.actor_id AS person_id
+             FULL JOIN (SELECT e.subject_id AS payment_id, v.duty, e.actor_id AS person_id, e.role
                           FROM event e JOIN (VALUES {acted}) v(step, duty) ON v.step = e.step
-                        UNION ALL SELECT y.id, 'payee_editor', p.entered_by FROM payment y
+                        UNION ALL SELECT y.id, 'payee_editor', p.entered_by, NULL FROM payment y
                           JOIN payee p ON p.id = y.payee_id) a
                ON a.payment_id = d.payment_id AND a.duty = d.duty AND a.person_id = d.person_id
+              AND coalesce(d.role, a.role, '') = coalesce(a.role, '')
             WHERE d.payment_id IS NULL OR a.payment_id IS NULL""",
     )
 

@@ -22,12 +22,14 @@ from milepost.queries.sight import (
     review_open,
     rows,
 )
+from states.approvals import progress
 from states.gates import shut_gates
 from states.machines import Compiled
 from states.refusals import Refusal
 
 PAGE = 50
 GATED = ("planned", "due", "requested", "approved", "released")
+APPROVING = ("due", "requested", "approved")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,8 @@ _READS: dict[str, str] = {
     "payment": """SELECT s.*, t.number, t.code, t.waits_for, t.paid_minor, t.spent_minor,
       m.number AS milestone_number,
       c.checked_at, c.blocked AS blocked_codes,
-      coalesce((SELECT jsonb_agg(jsonb_build_object('duty', d.duty, 'name', n.name, 'person_id', n.id))
+      coalesce((SELECT jsonb_agg(jsonb_build_object('duty', d.duty, 'name', n.name, 'person_id', n.id,
+        'role', d.role) ORDER BY d.duty, d.place)
         FROM duty d JOIN person n ON n.id = d.person_id WHERE d.payment_id = s.id), '[]') AS duties
       FROM payment s JOIN tranche t ON t.id = s.tranche_id LEFT JOIN milestone m ON m.id = s.milestone_id
       LEFT JOIN payment_check c ON c.payment_id = s.id
@@ -189,6 +192,10 @@ def _read_parts(session: Session, view: ProjectView) -> None:
         view.dossier = _dossier(session, asked)
     if "review_request" in sight.nouns:
         view.request_until = _request_until(session, view)
+    for payment in view.payments:
+        shown = payment["state"] in APPROVING and sight.names
+        told = (view.compiled.programme, payment["amount_minor"], payment["duties"])
+        payment["approvals"] = progress(*told) if shown else None
     for payee in view.payees:
         if not sight.account_numbers:
             payee["account_no"] = masked(payee["account_no"])

@@ -29,6 +29,7 @@ _BY_ITSELF = [deadline.name for deadline in BUILT_IN_DEADLINES if deadline.act]
 _DUE = "(SELECT min(d.due_on) FROM deadline d WHERE d.subject_id = {0} AND d.closed_seq IS NULL)"
 _WHO = " OR ".join(f"(d.who ? '{role}' AND {holds_role([role])})" for role in _WAITING)
 _FINANCE = holds_role(["finance_officer"])
+_OFFICER = holds_role(["programme_officer"])
 _SQL = f"""WITH {MINE}, item AS (
   SELECT d.noun, d.subject_id, d.chain_id AS project_id, d.due_on
     FROM deadline d JOIN project p ON p.id = d.chain_id
@@ -48,6 +49,12 @@ _SQL = f"""WITH {MINE}, item AS (
    WHERE y.state = ANY(%(paying)s) AND {_FINANCE}
      AND NOT EXISTS (SELECT 1 FROM duty u WHERE u.payment_id = y.id AND u.person_id = %(actor)s)
      AND NOT EXISTS (SELECT 1 FROM payee e WHERE e.id = p.payee_id AND e.entered_by = %(actor)s)
+  UNION ALL
+  SELECT 'payment', y.id, y.project_id, {_DUE.format("y.id")}
+    FROM payment y JOIN project p ON p.id = y.project_id
+   WHERE y.state = 'requested' AND {_OFFICER}
+     AND EXISTS (SELECT 1 FROM approvals_missing(y.id) m WHERE m.wanted = 'programme_officer')
+     AND NOT EXISTS (SELECT 1 FROM duty u WHERE u.payment_id = y.id AND u.person_id = %(actor)s)
   UNION ALL
   SELECT 'payee', e.id, e.project_id, {_DUE.format("e.id")} FROM payee e JOIN project p ON p.id = e.project_id
    WHERE e.state = 'entered' AND e.entered_by <> %(actor)s AND {_FINANCE}

@@ -72,6 +72,11 @@ QUERIES: dict[str, str] = {
         "'payment.approve', 'payment.release', 'payment.send_back', 'payment.attest', 'payment.confirm') "
         "GROUP BY e.subject_id, e.actor_id HAVING count(*) > 1"
     ),
+    "a payment went on with too few approvals": (
+        "SELECT y.id FROM payment y WHERE y.state IN "
+        "('approved', 'released', 'instructed', 'unknown', 'settled') "
+        "AND EXISTS (SELECT 1 FROM approvals_missing(y.id))"
+    ),
     "a duty stands without its event": (
         "SELECT d.payment_id FROM duty d WHERE d.duty <> 'payee_editor' AND NOT EXISTS "
         "(SELECT 1 FROM event e WHERE e.subject_id = d.payment_id AND e.actor_id = d.person_id)"

@@ -358,7 +358,7 @@ def test_one_person_has_one_duty_in_a_payment(attacker: Conn, scene: Scene) -> N
         "SELECT person_id FROM duty WHERE payment_id = %s AND duty = 'requester'", (scene.requested,)
     ).fetchone()
     assert person is not None
-    write_event(attacker, forged_event(attacker, "payment", scene.requested, "payment.approve", "approved"))
+    write_event(attacker, forged_event(attacker, "payment", scene.requested, "payment.approve", "requested"))
     with refused("duty_different_people"):
         row = {"payment_id": scene.requested, "duty": "approver", "person_id": person[0]}
         insert(attacker, "duty", row)

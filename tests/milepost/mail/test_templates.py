@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -33,7 +34,7 @@ from milepost.mail.templates import (
 from states.labels import every_step
 from states.machines import UnknownName
 from states.refusals import refuse
-from tests.builders import World, build
+from tests.builders import PROGRAMMES, World, build
 
 if TYPE_CHECKING:
     from tests.milepost.mail.conftest import Outbox
@@ -62,9 +63,8 @@ def test_a_missing_template_stops_the_start_and_lists_those_that_exist(database:
 @pytest.fixture
 def words(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """The words in a folder of the test's own, to be spoilt."""
-    for locale in ("zh", "en"):
-        path = tmp_path / f"{locale}.toml"
-        path.write_text((templates.WORDS / path.name).read_text(encoding="utf-8"), encoding="utf-8")
+    for path in templates.WORDS.glob("*.toml"):
+        (tmp_path / path.name).write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
     monkeypatch.setattr(templates, "WORDS", tmp_path)
     catalogue.cache_clear()
     yield tmp_path
@@ -189,6 +189,21 @@ def _payments(world: World) -> None:
     world.take(attesters[0], "payee.reject", rejected, reason="户名与账号6222 0000 1111 2222不符")
 
 
+TIERS = """
+[[approvals]]
+approvers = { finance_officer = 1 }
+
+[[approvals]]
+above_minor = 1_000_000_000
+approvers = { finance_officer = 1, programme_officer = 1 }
+"""
+
+
+def _large_sums(world: World) -> None:
+    _, payment = world.payment_at("requested", requested_minor=10**10)
+    world.take(world.people["finance_officer"][1], "payment.approve", payment)
+
+
 def _second_attester(world: World) -> None:
     """A fifth finance officer confirms: the other four have had a duty in the payment."""
     fifth = NewPerson("finance_officer-5", "finance officer 5", (("finance_officer", "/"),))
@@ -222,14 +237,26 @@ def _by_flows(world: World) -> None:
 
 
 def _everything_happens(world: World) -> None:
-    for part in (_applications, _reviews, _milestones, _stops, _payments, _second_attester, _by_flows):
+    for part in (
+        _applications,
+        _reviews,
+        _milestones,
+        _stops,
+        _payments,
+        _large_sums,
+        _second_attester,
+        _by_flows,
+    ):
         part(world)
 
 
 def test_every_mail_can_be_written_in_both_languages_and_tells_nothing_confidential(
-    database: Database, outbox: Outbox, clock: SimulatedClock
+    database: Database, outbox: Outbox, clock: SimulatedClock, tmp_path: Path
 ) -> None:
-    world = build(database)
+    file = tmp_path / "tiers.toml"
+    shipped = (PROGRAMMES / "city-milestone-subsidy.toml").read_text(encoding="utf-8")
+    file.write_text(shipped + TIERS, encoding="utf-8")
+    world = build(database, file)
     _everything_happens(world)
     used = {row[0] for row in world.rows("SELECT DISTINCT template FROM message")}
     assert used == template_names(), "what no step brings about has no use, what one names has its mail"
