@@ -7,8 +7,8 @@ from pathlib import Path
 from alembic import op
 from sqlalchemy import text
 
-revision = "0008"
-down_revision = "0007"
+revision = "0009"
+down_revision = "0008"
 
 GUARDS = Path(__file__).with_suffix(".sql")
 
