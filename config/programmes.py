@@ -22,6 +22,9 @@ BUILT_IN_DAYS = (
     "notice_closes",
     "draw_value_due",
     "review_request_answer_due",
+    "receivable_confirmation_due",
+    "refund_due",
+    "refund_instalment_due",
     "call_opens",
     "call_closes",
 )

@@ -167,6 +167,10 @@ _CONSTRAINTS: dict[str, Callable[[], Refusal]] = {
     "batch_payment_live": lambda: refuse("batch_takes_nothing"),
     "batch_two_people": lambda: refuse("batch_same_person"),
     "appropriation_once": lambda: refuse("exists_already", what="appropriation"),
+    "receivable_two_people": lambda: refuse("claim_same_person"),
+    "receivable_write_off_two_people": lambda: refuse("write_off_same_person"),
+    "receipt_entry_once": lambda: refuse("credit_received_already"),
+    "receipt_slip_once": lambda: refuse("slip_entered_already"),
     "payee_two_people": lambda: refuse("payee_same_person"),
 }
 

@@ -89,7 +89,7 @@ _TOLD = frozenset({"audience", "closed_to"})
 
 def _facts_of(noun: str) -> frozenset[str]:
     if noun == "project":
-        return (PROJECT_FACTS - _TOLD) | {"rounds", "declined_on", "own_conflict"}
+        return (PROJECT_FACTS - _TOLD) | {"rounds", "declined_on", "own_conflict", "paid_open"}
     needs = (needs_of(static_machines()[noun].steps.values()) - _TOLD) | {"round_tasks", "round_state"}
     # Of a notice objections are filed, which are of the review.
     return needs | {"own_conflict"} if noun == "notice" else needs

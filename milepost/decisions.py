@@ -17,6 +17,7 @@ from pydantic_core import to_jsonable_python
 
 from milepost.alike import Alike
 from milepost.bank.batches import payable
+from milepost.bank.credits import credit
 from milepost.cases import load_cases, notice_window, person_roles, programme_of
 from milepost.db import Session
 from milepost.experts import basis
@@ -38,6 +39,7 @@ PARENT: dict[str, str | None] = {
     "milestone": "project",
     "payment": "project",
     "payee": "project",
+    "receivable": "project",
     "round": "project",
     "notice": "project",
     "task": "round",
@@ -165,6 +167,8 @@ def _parent_case(
     facts = of_project if over == "project" else of_round
     if noun in REVIEW:
         facts |= {"own_conflict", "closed_to"}
+    if noun == "receivable":
+        facts |= {"paid_open"}
     cases = load_cases(session.conn, session.clock, over, [order.subject_id], actor_id, facts, cache)
     if order.subject_id not in cases:
         raise Refused([refuse("not_found")])
@@ -231,6 +235,7 @@ def state_objection(case: Case, step: Step) -> Refusal | None:
 LATE = frozenset(
     {
         "assignee_roles",
+        "bank_credit",
         "batch_of",
         "call",
         "documents_missing",
@@ -274,6 +279,8 @@ def _late_facts(conn: psycopg.Connection[Any], case: Case, step: Step) -> None:
     if "call" in needs and case.input.call_id is not None:
         row = conn.execute("SELECT chain_id, state FROM call WHERE id = %s", (case.input.call_id,)).fetchone()
         facts["call"] = {"chain_id": row[0], "state": row[1]} if row else None
+    if "bank_credit" in needs:
+        facts["bank_credit"] = credit(conn, case.input.entry_id)
     if "batch_of" in needs:
         facts["batch_of"] = payable(conn, case)
     if "invitee" in needs:

@@ -86,6 +86,14 @@ FACTS: dict[str, str] = {
         "(SELECT x.id FROM transfer x JOIN account c ON c.id = x.credit_id "
         "WHERE x.payment_id = s.id AND c.kind = 'paid' AND x.reverses_id IS NULL)"
     ),
+    "paid_open": (
+        "(SELECT c.credits_posted - c.debits_posted - c.debits_pending FROM account c "
+        "WHERE c.owner_id = p.id AND c.kind = 'paid' AND c.currency = p.currency)"
+    ),
+    "claimed_of_paid": (
+        "(SELECT c.credits_posted - c.debits_posted - c.debits_pending FROM account c "
+        "WHERE c.owner_id = s.project_id AND c.kind = 'paid' AND c.currency = s.currency)"
+    ),
     "call_state": "(SELECT c.state FROM call c WHERE c.id = p.call_id)",
     "audience": LIST.format(
         # Two halves, each by the index on project_id: joined by OR they would read every grant there is.

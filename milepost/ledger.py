@@ -16,7 +16,8 @@ class Balance:
     """Where the money of one currency stands, in minor units.
 
     ``appropriated`` less ``held`` and ``released`` is what is left; ``released`` is commitment waiting for
-    the bank, plus ``with_bank``, plus ``paid``.
+    the bank, plus ``with_bank``, plus ``paid``. Of what was paid, ``owed`` is to come back and ``refunded``
+    came back, to the treasury: neither makes room in an appropriation.
     """
 
     currency: str
@@ -26,6 +27,8 @@ class Balance:
     with_bank_minor: int
     paid_minor: int
     payments_settled: int
+    owed_minor: int = 0
+    refunded_minor: int = 0
 
     @property
     def left_minor(self) -> int:
@@ -64,15 +67,29 @@ class Reconciliation:
         return {"ok": self.ok, "balances": balances, "differences": [asdict(d) for d in self.differences]}
 
 
-_BALANCES = """
+_REFUNDED = """(SELECT coalesce(sum(t.amount_minor), 0)::bigint FROM account d
+    JOIN transfer t ON t.debit_id = d.id JOIN account c ON c.id = t.credit_id AND c.kind = 'treasury'
+   WHERE d.kind = 'receivable' AND {of})"""
+_REFUNDED_IN_ALL = _REFUNDED.format(of="d.currency = a.currency")
+_BALANCES = f"""
 SELECT a.currency,
   coalesce(sum(a.credits_posted) FILTER (WHERE a.kind = 'appropriation'), 0)::bigint,
   coalesce(sum(a.debits_pending) FILTER (WHERE a.kind = 'appropriation'), 0)::bigint,
   coalesce(sum(a.credits_posted - a.debits_posted) FILTER (WHERE a.kind = 'commitment'), 0)::bigint,
   coalesce(sum(a.credits_posted - a.debits_posted) FILTER (WHERE a.kind = 'payable'), 0)::bigint,
-  coalesce(sum(a.credits_posted - a.debits_posted) FILTER (WHERE a.kind = 'paid'), 0)::bigint,
-  (SELECT count(*) FROM payment y WHERE y.currency = a.currency AND y.state = 'settled')
+  (coalesce(sum(a.credits_posted - a.debits_posted) FILTER (WHERE a.kind IN ('paid', 'receivable')), 0)
+    + {_REFUNDED_IN_ALL})::bigint,
+  (SELECT count(*) FROM payment y WHERE y.currency = a.currency AND y.state = 'settled'),
+  coalesce(sum(a.credits_posted - a.debits_posted) FILTER (WHERE a.kind = 'receivable'), 0)::bigint,
+  {_REFUNDED_IN_ALL}
 FROM account a GROUP BY a.currency ORDER BY a.currency"""
+
+# What was settled and is to come back, or came back, stands in paid no longer.
+_CLAIMED = (
+    "(SELECT coalesce(sum(r.credits_posted - r.debits_posted), 0)::bigint FROM account r "
+    "WHERE r.owner_id = a.owner_id AND r.kind = 'receivable' AND r.currency = a.currency) + "
+    + _REFUNDED.format(of="d.owner_id = a.owner_id AND d.currency = a.currency")
+)
 
 # What an account of a project holds against the payments in the states that put it there.
 _BOOKS = (
@@ -105,7 +122,7 @@ _BOOKS = (
         "已付金额与已结清的拨付不符",
         "what is paid is not what was settled",
         "paid",
-        "credits_posted - a.debits_posted",
+        f"credits_posted - a.debits_posted + {_CLAIMED}",
         ("settled",),
     ),
 )

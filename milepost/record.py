@@ -257,7 +257,7 @@ def _transfers(writes: WriteSet, head: Head, decision: Decision) -> None:
 def _deadlines(writes: WriteSet, head: Head, decision: Decision) -> None:
     """Whoever waited for the old state waits no longer; the new state's deadlines begin."""
     case, to_state = decision.case, decision.to_state
-    if case.subject is not None and case.state == to_state:
+    if case.subject is not None and case.state == to_state and not _day_moved(decision):
         return
     if case.subject is not None and decision.compiled.deadlines.get(f"{case.noun}.{case.state}"):
         writes.close_deadlines(case.subject_id, head.seq)
@@ -280,6 +280,16 @@ def _deadlines(writes: WriteSet, head: Head, decision: Decision) -> None:
                 "opened_seq": head.seq,
             },
         )
+
+
+def _day_moved(decision: Decision) -> bool:
+    """Whether the day that a deadline of the present state counts from is another one now."""
+    case, change = decision.case, decision.change
+    return any(
+        rule.from_field in change.set and change.set[rule.from_field] != case.here[rule.from_field]
+        for rule in decision.compiled.deadlines.get(f"{case.noun}.{case.state}", ())
+        if rule.from_field is not None
+    )
 
 
 def _due(rule: Deadline, decision: Decision) -> tuple[date, bool] | None:

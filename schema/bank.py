@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Index, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Text, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from schema.columns import document, key, link, minor, moment, words
@@ -90,8 +90,8 @@ class BankEntry(SQLModel, table=True):
 
     (source, account, key, part) names it in whatever file it comes again. ``outcome`` is what became of it:
     ``new``, ``held`` (its file does not add up), ``waiting`` (a report, until the statement says the same),
-    ``applied``, ``noted``, ``queued`` (it has an exception). Of each payment one debit and one credit at the
-    most are applied.
+    ``applied``, ``noted``, ``queued`` (it has an exception), ``received`` (a receipt has it). Of each
+    payment one debit and one credit at the most are applied. ``remittance`` is what the payer wrote.
     """
 
     __tablename__ = "bank_entry"
@@ -99,7 +99,7 @@ class BankEntry(SQLModel, table=True):
         UniqueConstraint("source", "account", "key", "part", name="bank_entry_once"),
         CheckConstraint("source IN ('statement', 'report')", name="bank_entry_source_known"),
         CheckConstraint(
-            "outcome IN ('new', 'held', 'waiting', 'applied', 'noted', 'queued')",
+            "outcome IN ('new', 'held', 'waiting', 'applied', 'noted', 'queued', 'received')",
             name="bank_entry_outcome_known",
         ),
         CheckConstraint("outcome <> 'applied' OR payment_id IS NOT NULL", name="bank_entry_applied_to_one"),
@@ -139,6 +139,7 @@ class BankEntry(SQLModel, table=True):
     reference: str = words()
     reason: str = words()
     party_account: str = words()
+    remittance: str = Field(sa_column=Column(Text, nullable=False, server_default=text("''")))
     payment_id: UUID | None = link("payment.id", null=True)
     outcome: str = words()
 

@@ -26,6 +26,7 @@ NOUNS: dict[str, Noun] = {
         Noun("milestone", "project_id"),
         Noun("payment", "project_id"),
         Noun("payee", "project_id"),
+        Noun("receivable", "project_id"),
         Noun("round", "project_id"),
         Noun("task", "project_id"),
         Noun("notice", "project_id"),

@@ -2,7 +2,19 @@
 
 from sqlmodel import SQLModel
 
-from schema import bank, draws, evidence, experts, payment, people, programme, project, review, simbank
+from schema import (
+    bank,
+    draws,
+    evidence,
+    experts,
+    payment,
+    people,
+    programme,
+    project,
+    receivable,
+    review,
+    simbank,
+)
 
 metadata = SQLModel.metadata
 
@@ -16,6 +28,7 @@ __all__ = [
     "people",
     "programme",
     "project",
+    "receivable",
     "review",
     "simbank",
 ]

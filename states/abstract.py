@@ -51,6 +51,7 @@ ENDS: dict[str, frozenset[str]] = {
     "milestone": frozenset({"accepted", "rejected", "waived"}),
     "payment": frozenset({"settled", "returned", "void"}),
     "payee": frozenset({"rejected", "superseded"}),
+    "receivable": frozenset({"settled", "written_off", "cancelled"}),
     "round": frozenset({"decided"}),
     "task": frozenset({"submitted", "replaced", "taken_away"}),
     "notice": frozenset({"ended", "withdrawn"}),

@@ -28,6 +28,7 @@ GOAL = {
     "milestone": "accepted",
     "payment": "settled",
     "payee": "verified",
+    "receivable": "settled",
     "round": "decided",
     "task": "submitted",
     "notice": "ended",

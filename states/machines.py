@@ -16,6 +16,8 @@ from states import (
     milestone,
     payment,
     payment_guards,
+    receivable,
+    receivable_guards,
     review,
     review_guards,
     review_requests,
@@ -27,12 +29,14 @@ from states.roles import PERMISSIONS, ROLES
 from states.stages import STAGES
 from states.step import NounMachine, Step
 
-assert review_guards and bank_guards and payment_guards  # Their guards enter the table when they are read.
+# Their guards enter the table when they are read.
+assert review_guards and bank_guards and payment_guards and receivable_guards
 
 STATIC: dict[str, tuple[Step, ...]] = {
     "milestone": milestone.STEPS,
     "payment": payment.STEPS,
     "payee": payment.PAYEE_STEPS,
+    "receivable": receivable.STEPS,
     "round": review.ROUND_STEPS,
     "task": review.TASK_STEPS,
     "notice": review.NOTICE_STEPS,
@@ -73,6 +77,29 @@ BUILT_IN_DEADLINES: tuple[Deadline, ...] = (
         who=("programme_officer",),
     ),
     Deadline(
+        of="receivable.proposed",
+        name="receivable_confirmation_due",
+        length=10,
+        unit="working_days",
+        who=("finance_officer",),
+    ),
+    Deadline(
+        of="receivable.owed",
+        name="refund_due",
+        length=0,
+        unit="calendar_days",
+        who=("applicant", "principal_investigator"),
+        from_field="next_due_on",
+    ),
+    Deadline(
+        of="receivable.instalments",
+        name="refund_instalment_due",
+        length=0,
+        unit="calendar_days",
+        who=("applicant", "principal_investigator"),
+        from_field="next_due_on",
+    ),
+    Deadline(
         of="call.planned",
         name="call_opens",
         length=0,
@@ -97,6 +124,15 @@ assert {deadline.name for deadline in BUILT_IN_DEADLINES} == set(BUILT_IN_DAYS)
 # A day that the law sets is reminded of in every programme; where a file names reminders for it, those count.
 BUILT_IN_REMINDERS: tuple[Reminder, ...] = (
     Reminder(deadline="review_request_answer_due", days=(-30, -7, -1, 1, 7), escalate_to=("supervisor",)),
+    *(
+        Reminder(
+            deadline=name,
+            days=(-14, -3, 1, 15, 30, 60, 90),
+            template="refund_reminder",
+            escalate_to=("programme_officer", "finance_officer"),
+        )
+        for name in ("refund_due", "refund_instalment_due")
+    ),
 )
 
 

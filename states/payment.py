@@ -233,6 +233,7 @@ STEPS: tuple[Step, ...] = (
         "returned",
         words("付后退回", "Returned after the settlement"),
         input=BankAnswer,
+        guards=("paid_not_claimed",),
         needs=("paid_transfer",),
         effect=_return_late,
         notify=(Notify("payment_returned_late", (*FINANCE, *GRANTEE)),),

@@ -2,6 +2,8 @@
 
 appropriation → commitment when requested (pending) and released (posted); commitment → payable when handed
 to the bank; payable → paid when settled. What comes back is reversed by name.
+paid → receivable when a claim is established (pending) and confirmed (posted); receivable → treasury when it
+is paid back.
 """
 
 from __future__ import annotations
@@ -10,7 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
 
-from states.case import Case, account_id
+from states.case import Case, account_id, chain_of_programme
+from states.receivable import taken_minor
+from states.receivable_plan import left_minor
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +115,42 @@ def _appropriate(case: Case) -> list[Posting]:
     return [Posting(case.new_id("vote"), "posted", debit, credit, case.input.amount_minor, currency)]
 
 
+def _claim(case: Case) -> list[Posting]:
+    """What was paid is to come back: reserved until it is confirmed."""
+    project, given = case.of, case.input
+    debit, credit = (account_id(k, project["id"], project["currency"]) for k in ("paid", "receivable"))
+    id = case.new_id("claim")
+    return [Posting(id, "pending", debit, credit, given.amount_minor, project["currency"])]
+
+
+def _claimed(kind: str) -> Callable[[Case], list[Posting]]:
+    def second_phase(case: Case) -> list[Posting]:
+        pending = case.here["claim_transfer_id"]
+        return [_leg(case, kind, kind, _own(case, "paid"), _own(case, "receivable"), pending=pending)]
+
+    return second_phase
+
+
+def _of_claim(case: Case, amount_minor: int, credit: UUID) -> list[Posting]:
+    currency = case.here["currency"]
+    if not amount_minor:
+        return []
+    return [
+        Posting(case.new_id("claimed"), "posted", _own(case, "receivable"), credit, amount_minor, currency)
+    ]
+
+
+def _refund(case: Case) -> list[Posting]:
+    """What was refunded is the treasury's, not the appropriation's; what is too much is nobody's here."""
+    treasury = account_id("treasury", chain_of_programme(case.programme.code), case.here["currency"])
+    return _of_claim(case, taken_minor(case), treasury)
+
+
+def _give_up(case: Case) -> list[Posting]:
+    """What is left stays paid."""
+    return _of_claim(case, left_minor(case.here), _own(case, "paid"))
+
+
 POSTINGS: dict[str, Callable[[Case], list[Posting]]] = {
     "appropriation.vote": _appropriate,
     "appropriation.increase": _appropriate,
@@ -124,4 +164,10 @@ POSTINGS: dict[str, Callable[[Case], list[Posting]]] = {
     "payment.not_received": _from_bank,
     "payment.return_late": _take_back,
     "payment.confirm": _by_attestation,
+    "receivable.establish": _claim,
+    "receivable.confirm": _claimed("post"),
+    "receivable.cancel": _claimed("void"),
+    "receivable.receive": _refund,
+    "receivable.receive_slip": _refund,
+    "receivable.write_off": _give_up,
 }

@@ -7,22 +7,13 @@ snapshot, so that a check of a million events needs no memory here and disturbs 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from milepost.evidence.receivable_recounts import receivable_recounts
+from milepost.evidence.recount_shape import INPUT as _INPUT
+from milepost.evidence.recount_shape import Recount
 from schema.nouns import NOUNS
 from schema.payment import LIVE
 from states.payment import STEPS as PAYMENT_STEPS
-
-
-@dataclass(frozen=True, slots=True)
-class Recount:
-    """A claim with the query that finds where it fails: rows of (where, stored, counted)."""
-
-    code: str
-    zh: str
-    en: str
-    sql: str
-
 
 # What a person once typed and no later step may change but those named: noun, steps, columns. A column whose
 # input is called otherwise names both.
@@ -46,6 +37,11 @@ TYPED: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
         ("tranche_id", "attempt", "amount_minor", "currency", "milestone_id"),
     ),
     ("payee", ("payee.enter",), ("account_name", "account_no", "bank_name")),
+    (
+        "receivable",
+        ("receivable.establish",),
+        ("amount_minor", "ground", "legal_basis", "decision_no", "due_on"),
+    ),
     ("task", ("task.invite",), ("expert_id",)),
     ("task", ("task.save_draft", "task.submit"), ("scores", "comment")),
     ("notice", ("notice.publish",), ("proposed_minor",)),
@@ -61,9 +57,6 @@ TYPED: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("appropriation", ("appropriation.vote",), ("programme_id", "fiscal_year", "currency")),
 )
 
-_BODY = "convert_from({e}.body, 'UTF8')::jsonb"
-_INPUT = _BODY + "->'input'"
-
 
 def recounts() -> Iterator[Recount]:
     """Every claim, in the order in which a reader would ask."""
@@ -72,6 +65,7 @@ def recounts() -> Iterator[Recount]:
     yield from _EVENTS
     yield from _counters()
     yield from _MONEY
+    yield from receivable_recounts()
     yield from _duties()
     yield _DOCUMENTS
 

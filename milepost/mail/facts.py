@@ -24,6 +24,7 @@ from milepost.mail.templates import catalogue
 from milepost.queries.reviews import blinded_programmes, reference
 from schema.money import Money
 from states.labels import choice_label, role_label, said, state_label
+from states.reference import spaced
 from states.refusals import CATALOGUE
 
 GRANTEE = frozenset({"applicant", "principal_investigator"})
@@ -43,6 +44,8 @@ SELECT m.id, m.template, m.context, m.message_id, r.name, r.email, r.locale, r.a
   d.due_on, d.provisional, d.who, o.to_state AS waiting_in,
   u.due_on AS until, u.provisional AS until_provisional, u.who AS until_who,
   k.id AS own_task, k.state AS task_state, r.id AS recipient_id, p.programme_id,
+  v.reference, v.amount_minor AS owed_minor, v.currency AS owed_currency,
+  v.amount_minor - v.received_minor - v.written_off_minor AS left_minor,
   ARRAY(SELECT DISTINCT g.role FROM role_grant g WHERE g.person_id = m.recipient_id
     AND g.revoked_at IS NULL AND (g.project_id = p.id OR starts_with(p.office_path, g.office_path))) AS roles,
   ARRAY(SELECT account_no FROM payee WHERE project_id = p.id) AS accounts
@@ -57,6 +60,8 @@ LEFT JOIN payment y ON y.id = CASE WHEN m.context ? 'payment_id' THEN (m.context
 LEFT JOIN tranche t ON t.id = y.tranche_id
 LEFT JOIN milestone s ON coalesce(e.noun, d.noun) = 'milestone'
   AND s.id = coalesce(e.subject_id, d.subject_id)
+LEFT JOIN receivable v ON coalesce(e.noun, d.noun) = 'receivable'
+  AND v.id = coalesce(e.subject_id, d.subject_id)
 LEFT JOIN notice n ON coalesce(e.noun, d.noun) = 'notice' AND n.id = coalesce(e.subject_id, d.subject_id)
 LEFT JOIN task k ON coalesce(e.noun, d.noun) = 'task' AND k.id = coalesce(e.subject_id, d.subject_id)
   AND k.expert_id = m.recipient_id
@@ -152,6 +157,9 @@ def _about(row: Mapping[str, Any], locale: str) -> dict[str, Any]:
         "milestone_due": day(row["milestone_due"], locale),
         "tranche": "" if row["tranche"] is None else str(row["tranche"]),
         "amount": _sum(row["amount_minor"], row["currency"], locale),
+        "owed": _sum(row["owed_minor"], row["owed_currency"], locale),
+        "left": _sum(row["left_minor"], row["owed_currency"], locale),
+        "reference": spaced(row["reference"] or ""),
         "opens": day(row["opens_on"], locale),
         "closes": day(row["closes_on"], locale),
     }

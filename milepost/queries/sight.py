@@ -23,7 +23,7 @@ from schema.nouns import NOUNS, REVIEW
 
 Row = dict[str, Any]
 
-_PARTS = frozenset({"project", "milestone", "payment", "payee", "notice"})
+_PARTS = frozenset({"project", "milestone", "payment", "payee", "notice", "receivable"})
 OWN_REQUESTS = frozenset({"review_request"})
 SEES: dict[str, frozenset[str]] = {
     "applicant": _PARTS | OWN_REQUESTS,

@@ -61,6 +61,7 @@ class Word:
     reference: str = ""
     reason: str = ""
     party_account: str = field(default="", repr=False)
+    remittance: str = ""
     outcome: str = "new"
 
     @property
@@ -156,6 +157,7 @@ class _Reading:
                     reference=part.bank_reference or entry.bank_reference,
                     reason=why,
                     party_account=account_of(party.account.number).number,
+                    remittance=" ".join((*part.references, part.remark, entry.note, part.note)).strip(),
                 )
 
     def _status_report(self) -> None:
@@ -249,6 +251,7 @@ class _Reading:
             [word.reference[:100] for word in words],
             [word.reason[:2000] for word in words],
             [word.party_account[:100] for word in words],
+            [word.remittance[:2000] for word in words],
             [payment_id_of(word.end_to_end) for word in words],
             ["held" if held else word.outcome for word in words],
         ]
@@ -257,13 +260,13 @@ class _Reading:
 
 
 _KEEP = """INSERT INTO bank_entry (id, file_id, source, account, key, part, said, booked_on, amount_minor,
-    currency, end_to_end, reference, reason, party_account, payment_id, outcome)
+    currency, end_to_end, reference, reason, party_account, remittance, payment_id, outcome)
   SELECT DISTINCT ON (u.id) u.id, %s, u.source, u.account, u.key, u.part, u.said, u.booked_on, u.amount_minor,
-    u.currency, u.end_to_end, u.reference, u.reason, u.party_account, y.id, u.outcome
+    u.currency, u.end_to_end, u.reference, u.reason, u.party_account, u.remittance, y.id, u.outcome
   FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::int[], %s::text[], %s::date[], %s::bigint[],
-    %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::uuid[], %s::text[])
+    %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::uuid[], %s::text[])
     AS u(id, source, account, key, part, said, booked_on, amount_minor, currency, end_to_end, reference,
-         reason, party_account, payment_id, outcome)
+         reason, party_account, remittance, payment_id, outcome)
   LEFT JOIN payment y ON y.id = u.payment_id
   ON CONFLICT (source, account, key, part)
   DO UPDATE SET outcome = EXCLUDED.outcome, file_id = EXCLUDED.file_id

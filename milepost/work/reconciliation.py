@@ -25,6 +25,7 @@ from milepost.bank.desk import Desk, account_of
 from milepost.bank.files.amounts import amount_text
 from milepost.db import Database, Session
 from milepost.work.bank_reading import FileReport, raise_exception, read_bank_file
+from milepost.work.receipts import receive_credits
 from states.case import SYSTEM_ID
 
 SLICE = 1000
@@ -36,11 +37,13 @@ _LOCK = "hashtextextended('milepost:reconciliation', 0)"
 
 @dataclass(slots=True)
 class ReconciliationReport:
-    """What was read and what came of it: payments by new state, exceptions by kind, batches closed."""
+    """What was read and what came of it: payments by new state, exceptions by kind, batches closed;
+    ``received``: refunds by step."""
 
     files: list[FileReport] = field(default_factory=list)
     outcomes: Counter[str] = field(default_factory=Counter)
     exceptions: Counter[str] = field(default_factory=Counter)
+    received: Counter[str] = field(default_factory=Counter)
     closed: int = 0
     busy: bool = False
 
@@ -78,6 +81,7 @@ def reconcile(session: Session) -> ReconciliationReport:
         report.busy = True
         return report
     try:
+        receive_credits(session, report.received)
         run = _Run(session, report)
         while run.entries():
             pass

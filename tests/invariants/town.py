@@ -17,7 +17,7 @@ from milepost.actions import SYSTEM, Actor, Order, Receipt, perform
 from milepost.clock import SimulatedClock
 from milepost.db import Database, Session
 from milepost.programmes import Published, ensure_system, publish
-from tests.invariants import town_bank, town_review
+from tests.invariants import town_bank, town_receivable, town_review
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = sorted((ROOT / "config" / "programmes").glob("*.toml"))
@@ -508,6 +508,7 @@ _STAND: dict[str, Callable[[Town, str], UUID]] = {
     "milestone": _milestone,
     "payment": lambda town, state: town.payment(state),
     "payee": _payee,
+    "receivable": town_receivable.receivable,
     "round": _round,
     "task": _task,
     "notice": _notice,

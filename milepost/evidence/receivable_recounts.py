@@ -1,0 +1,103 @@
+"""What receivables and receipts claim, counted again from events, transfers and the bank's entries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from milepost.evidence.recount_shape import INPUT, Recount
+
+# What left the account of what is owed, by the receivable whose event moved it.
+_MOVED = """SELECT e.subject_id AS id,
+    sum(t.amount_minor) FILTER (WHERE c.kind = 'treasury') AS refunded,
+    sum(t.amount_minor) FILTER (WHERE c.kind = 'paid') AS kept
+  FROM transfer t JOIN event e ON e.chain_id = t.chain_id AND e.seq = t.event_seq AND e.noun = 'receivable'
+  JOIN account d ON d.id = t.debit_id AND d.kind = 'receivable' JOIN account c ON c.id = t.credit_id
+ WHERE t.kind = 'posted' GROUP BY 1"""
+_RECEIPTS = """SELECT receivable_id AS id, sum(taken_minor) AS taken, sum(over_minor) AS over, count(*) AS n
+  FROM receipt GROUP BY 1"""
+
+
+def receivable_recounts() -> Iterator[Recount]:
+    """Every claim about what is owed and what came in."""
+    yield Recount(
+        "receivable_differs",
+        "应退款的收、核销金额与划拨不符",
+        "what a receivable says came in or was written off is not what its transfers moved",
+        f"""SELECT r.id, concat_ws('/', r.received_minor, r.written_off_minor),
+                  concat_ws('/', coalesce(m.refunded, 0), coalesce(m.kept, 0)) FROM receivable r
+             LEFT JOIN ({_MOVED}) m ON m.id = r.id
+            WHERE (r.received_minor, r.written_off_minor)
+                  IS DISTINCT FROM (coalesce(m.refunded, 0), coalesce(m.kept, 0))""",
+    )
+    yield Recount(
+        "receivable_differs",
+        "应退款的收款与入账记录不符",
+        "what a receivable says came in is not what its receipts add up to",
+        f"""SELECT r.id, concat_ws('/', r.received_minor, r.over_minor),
+                  concat_ws('/', coalesce(s.taken, 0), coalesce(s.over, 0)) FROM receivable r
+             LEFT JOIN ({_RECEIPTS}) s ON s.id = r.id
+            WHERE (r.received_minor, r.over_minor)
+                  IS DISTINCT FROM (coalesce(s.taken, 0), coalesce(s.over, 0))""",
+    )
+    yield Recount(
+        "receivable_differs",
+        "应退款的状态与其认定划拨不符",
+        "the transfer by which a receivable was claimed is not that of its state",
+        """SELECT r.id, r.state, concat_ws('/', p.kind, p.amount_minor, s.kind) FROM receivable r
+             LEFT JOIN transfer p ON p.id = r.claim_transfer_id LEFT JOIN transfer s ON s.pending_id = p.id
+             LEFT JOIN account d ON d.id = p.debit_id LEFT JOIN account c ON c.id = p.credit_id
+            WHERE (p.kind, p.amount_minor, p.currency, d.kind, c.kind)
+                  IS DISTINCT FROM ('pending', r.amount_minor, r.currency, 'paid', 'receivable')
+               OR s.kind IS DISTINCT FROM CASE WHEN r.state = 'proposed' THEN NULL
+                    WHEN r.confirmed_by IS NULL THEN 'void' ELSE 'post' END""",
+    )
+    yield Recount(
+        "receivable_differs",
+        "应退款的经办人与事件所载不符",
+        "who established, confirmed or wrote off a receivable is not who the events say",
+        """SELECT r.id, concat_ws('/', r.established_by, r.confirmed_by, r.ended_by),
+                  concat_ws('/', e.made, e.confirmed, e.ended) FROM receivable r
+             LEFT JOIN (SELECT subject_id,
+                    (array_agg(actor_id) FILTER (WHERE step = 'receivable.establish'))[1] AS made,
+                    (array_agg(actor_id) FILTER (WHERE step = 'receivable.confirm'))[1] AS confirmed,
+                    (array_agg(actor_id) FILTER (WHERE step = 'receivable.write_off'))[1] AS ended
+                  FROM event WHERE noun = 'receivable' GROUP BY 1) e ON e.subject_id = r.id
+            WHERE (r.established_by, r.confirmed_by, r.ended_by)
+                  IS DISTINCT FROM (e.made, e.confirmed, e.ended)""",
+    )
+    yield Recount(
+        "receivable_differs",
+        "分期计划与待退金额或所准分期不符",
+        "the instalments of a receivable are not those that were granted, or do not add up",
+        f"""SELECT r.id, jsonb_array_length(r.plan) || '/' || x.planned, coalesce(g.number, 0)::text
+             FROM receivable r CROSS JOIN LATERAL (SELECT coalesce(sum((part->>'amount_minor')::bigint), 0) AS planned,
+                min(part->>'due_on') AS first_on FROM jsonb_array_elements(r.plan) part) x
+             LEFT JOIN (SELECT DISTINCT ON (e.subject_id) e.subject_id,
+                    ({INPUT.format(e="e")}->>'number')::int AS number,
+                    {INPUT.format(e="e")}->>'first_on' AS first_on
+                  FROM event e WHERE e.step = 'receivable.grant_instalments'
+                 ORDER BY e.subject_id, e.subject_seq DESC) g ON g.subject_id = r.id
+            WHERE jsonb_array_length(r.plan) <> coalesce(g.number, 0)
+               OR x.first_on IS DISTINCT FROM g.first_on
+               OR (g.number IS NOT NULL AND x.planned <> r.amount_minor - r.planned_from_minor)""",
+    )
+    yield Recount(
+        "receipt_differs",
+        "入账记录与银行流水不符",
+        "a receipt is not the credit that it names",
+        """SELECT s.id, concat_ws('/', s.amount_minor, s.currency, s.received_on),
+                  concat_ws('/', b.amount_minor, b.currency, b.booked_on, b.outcome)
+             FROM receipt s LEFT JOIN bank_entry b ON b.id = s.entry_id
+            WHERE s.entry_id IS NOT NULL AND (b.amount_minor, b.currency, b.booked_on, b.outcome)
+                  IS DISTINCT FROM (s.amount_minor, s.currency, s.received_on, 'received')""",
+    )
+    yield Recount(
+        "receipt_differs",
+        "银行流水标为已收退款，但没有入账记录",
+        "an entry of a statement is marked as received and has no receipt",
+        """SELECT b.id, b.outcome, '-' FROM bank_entry b LEFT JOIN receipt s ON s.entry_id = b.id
+            WHERE b.outcome = 'received' AND s.id IS NULL""",
+    )
+
+
+__all__ = ["receivable_recounts"]

@@ -1,0 +1,82 @@
+"""Credits of a statement that are refunds: found by the reference that the grantee was told, received once.
+
+A credit that is no payment's is searched for references with right check digits, in what the payer wrote.
+Where one of them names a receivable that is owed, the money is received for it as the system, under a request
+id that follows from the entry: a pass that died is taken up again, the same statement changes nothing.
+Everything else stays where it is, with the payments' pass and then in the queue; a credit that was queued
+before its receivable was confirmed is looked at again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+from uuid import UUID
+
+from milepost.actions import SYSTEM, Order, perform_many
+from milepost.db import Session
+from schema.receivable import OPEN
+from states.case import SYSTEM_ID
+from states.reference import references_in
+
+SLICE = 1000
+_CREDITS = """SELECT id, currency, concat_ws(' ', remittance, end_to_end, reference, reason) FROM bank_entry
+  WHERE source = 'statement' AND said = 'credit' AND payment_id IS NULL AND amount_minor > 0
+    AND outcome IN ('new', 'queued')
+    AND concat_ws(' ', remittance, end_to_end, reference, reason) ILIKE '%%RF%%'
+    AND id > %s ORDER BY id LIMIT %s"""
+
+
+def receive_credits(session: Session, report: Counter[str]) -> None:
+    """Receive every credit that names a receivable; count them by step in ``report``."""
+    last = UUID(int=0)
+    while rows := session.conn.execute(_CREDITS, (last, SLICE)).fetchall():
+        last = rows[-1][0]
+        _receive(session, rows, report)
+    _clear_up(session)
+
+
+def _receive(session: Session, rows: list[tuple[UUID, str, str]], report: Counter[str]) -> None:
+    wanted = {id: (currency, references_in(text)) for id, currency, text in rows}
+    known = _receivables(session, sorted({ref for _, refs in wanted.values() for ref in refs}))
+    orders = []
+    for id, (currency, references) in wanted.items():
+        named = [known[ref] for ref in references if ref in known and known[ref][2] == currency]
+        # Two receivables in one transfer: a person says which part is for which.
+        if len(named) == 1 and named[0][1] != "proposed":
+            step = "receivable.receive" if named[0][1] in OPEN else "receivable.receive_over"
+            orders.append(Order(step, named[0][0], {"entry_id": str(id)}, f"receipt:{id}"))
+    for order in orders:
+        # One by one: what the first leaves decides by which step the second comes in.
+        report.update(_take(session, order))
+
+
+def _take(session: Session, order: Order) -> Counter[str]:
+    (outcome,) = perform_many(session, SYSTEM, [order])
+    if outcome.receipt is None and order.step == "receivable.receive":
+        again = Order("receivable.receive_over", order.subject_id, order.input, f"{order.request_id}/over")
+        (outcome,) = perform_many(session, SYSTEM, [again])
+    done = outcome.receipt is not None and not outcome.receipt.repeated
+    return Counter([outcome.order.step]) if done else Counter()
+
+
+def _receivables(session: Session, references: list[str]) -> dict[str, tuple[UUID, str, str]]:
+    if not references:
+        return {}
+    found: list[Any] = session.conn.execute(
+        "SELECT reference, id, state, currency FROM receivable WHERE reference = ANY(%s)", (references,)
+    ).fetchall()
+    return {reference: (id, state, currency) for reference, id, state, currency in found}
+
+
+def _clear_up(session: Session) -> None:
+    """What was received is no question any more."""
+    session.conn.execute(
+        "UPDATE bank_exception x SET state = 'resolved', resolved_by = %s, resolved_at = %s, "
+        "how = 'explain', note = '退款已入账 · received as a refund' FROM bank_entry e "
+        "WHERE e.id = x.entry_id AND e.outcome = 'received' AND x.state = 'open'",
+        (SYSTEM_ID, session.clock.now()),
+    )
+
+
+__all__ = ["receive_credits"]

@@ -1,0 +1,112 @@
+"""Guards of what a grantee owes: they enter the table when this module is read."""
+
+from __future__ import annotations
+
+from states.case import Case
+from states.guards import guard, shown
+from states.receivable_plan import left_minor
+from states.refusals import Refusal, refuse
+
+
+@guard("paid_open")
+def something_was_paid(case: Case) -> Refusal | None:
+    return None if case.facts["paid_open"] else refuse("nothing_was_paid")
+
+
+@guard("paid_open")
+def claim_within_paid(case: Case) -> Refusal | None:
+    """What is proposed, owed and refunded never exceeds what was paid."""
+    if case.input is None:
+        return None
+    have, need = case.facts["paid_open"] or 0, case.input.amount_minor
+    if need <= have:
+        return None
+    currency = case.of["currency"]
+    return refuse("claim_exceeds_paid", have=shown(have, currency), need=shown(need, currency))
+
+
+@guard()
+def claim_due_day_to_come(case: Case) -> Refusal | None:
+    if case.input is None or case.input.due_on >= case.today:
+        return None
+    return refuse("claim_day_past", day=case.input.due_on.isoformat())
+
+
+@guard()
+def claim_day_not_past(case: Case) -> Refusal | None:
+    """Nobody is asked to have paid yesterday."""
+    day = case.here["due_on"]
+    return None if day >= case.today else refuse("claim_day_past", day=day.isoformat())
+
+
+@guard()
+def established_by_another(case: Case) -> Refusal | None:
+    return refuse("claim_same_person") if case.here["established_by"] == case.actor_id else None
+
+
+@guard()
+def first_instalment_to_come(case: Case) -> Refusal | None:
+    if case.input is None or case.input.first_on >= case.today:
+        return None
+    return refuse("claim_day_past", day=case.input.first_on.isoformat())
+
+
+@guard()
+def instalments_divide(case: Case) -> Refusal | None:
+    """Every instalment is worth paying."""
+    if case.input is None or left_minor(case.here) >= case.input.number:
+        return None
+    left = shown(left_minor(case.here), case.here["currency"])
+    return refuse("instalments_too_many", number=case.input.number, left=left)
+
+
+@guard("bank_credit")
+def credit_can_be_received(case: Case) -> Refusal | None:
+    """The entry is a credit of our statement, in this currency, that is no payment's and nobody's yet."""
+    if case.input is None:
+        return None
+    credit = case.facts["bank_credit"]
+    if credit is None:
+        return refuse("credit_unknown")
+    if credit["receipt_id"] is not None:
+        return refuse("credit_received_already")
+    if credit["payment_id"] is not None or credit["outcome"] not in ("new", "queued"):
+        return refuse("credit_of_payment")
+    if credit["currency"] != case.here["currency"]:
+        return refuse("credit_currency", given=credit["currency"], wanted=case.here["currency"])
+    return None
+
+
+@guard()
+def paid_in_by_now(case: Case) -> Refusal | None:
+    if case.input is None or case.input.received_on <= case.today:
+        return None
+    return refuse("paid_in_later", day=case.input.received_on.isoformat())
+
+
+@guard()
+def no_write_off_proposed(case: Case) -> Refusal | None:
+    return refuse("write_off_proposed_already") if case.here["ending"] else None
+
+
+@guard()
+def write_off_proposed(case: Case) -> Refusal | None:
+    return None if case.here["ending"] else refuse("write_off_not_proposed")
+
+
+@guard()
+def write_off_proposed_by_another(case: Case) -> Refusal | None:
+    row = case.here
+    if not row["ending"]:
+        return refuse("write_off_not_proposed")
+    return refuse("write_off_same_person") if row["ending_by"] == case.actor_id else None
+
+
+@guard("claimed_of_paid")
+def paid_not_claimed(case: Case) -> Refusal | None:
+    """Money that is claimed back cannot come back by the bank as well."""
+    left = case.facts["claimed_of_paid"]
+    need = case.here["amount_minor"]
+    if left is None or left >= need:
+        return None
+    return refuse("paid_is_claimed", left=shown(left, case.here["currency"]))
