@@ -20,6 +20,7 @@ from psycopg import errors
 from milepost.alike import Alike
 from milepost.cases import ask_cases, needs_of, told_by
 from milepost.collector import collector_waits
+from milepost.constraints import refusal_of
 from milepost.db import Session
 from milepost.decisions import (
     PARENT,
@@ -128,7 +129,7 @@ def _retried(session: Session, attempt: Callable[[], Receipt]) -> Receipt:
             return attempt()
         except _GAVE_WAY as error:
             _rollback(session)
-            known = _refusal_of(error)
+            known = refusal_of(error)
             # Asked once more, the guards see what the other transaction did and say it better.
             if known is not None and left < RETRIES:
                 raise Refused([known]) from None
@@ -155,30 +156,6 @@ def _retried(session: Session, attempt: Callable[[], Receipt]) -> Receipt:
 def _rollback(session: Session) -> None:
     if not session.conn.closed and session.conn.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
         session.conn.execute("ROLLBACK")
-
-
-_CONSTRAINTS: dict[str, Callable[[], Refusal]] = {
-    "account_not_overdrawn": lambda: refuse("appropriation_exhausted", have="0", need="?"),
-    "account_ceiling": lambda: refuse("award_exceeded"),
-    "payment_one_live": lambda: refuse("tranche_has_live_payment"),
-    "duty_different_people": lambda: refuse("four_eyes", duty="?"),
-    "project_code_key": lambda: refuse("exists_already", what="code"),
-    "task_expert_once": lambda: refuse("expert_in_round_already"),
-    "batch_payment_live": lambda: refuse("batch_takes_nothing"),
-    "batch_two_people": lambda: refuse("batch_same_person"),
-    "appropriation_once": lambda: refuse("exists_already", what="appropriation"),
-    "receivable_two_people": lambda: refuse("claim_same_person"),
-    "receivable_write_off_two_people": lambda: refuse("write_off_same_person"),
-    "receipt_entry_once": lambda: refuse("credit_received_already"),
-    "receipt_slip_once": lambda: refuse("slip_entered_already"),
-    "payee_two_people": lambda: refuse("payee_same_person"),
-}
-
-
-def _refusal_of(error: psycopg.Error) -> Refusal | None:
-    """The refusal that a constraint stands for: what the guards say better, the database says last."""
-    known = _CONSTRAINTS.get(error.diag.constraint_name or "")
-    return known() if known else None
 
 
 _LOCK_CHAIN = "SELECT id, seq, head FROM chain WHERE id = {} FOR UPDATE"

@@ -19,8 +19,8 @@ class Receivable(SQLModel, table=True):
 
     What is left is ``amount_minor`` less what was received and written off. ``next_due_on`` is the day of
     what is due next: the whole, or the first instalment of ``plan`` that is not covered.
-    ``planned_from_minor`` is what was covered before the plan. ``over_minor`` came in beyond what was owed. ``ending_*`` is the
-    proposal to write off, until somebody else decides.
+    ``planned_from_minor`` is what was covered before the plan. ``over_minor`` came in beyond what was owed.
+    ``ending_*`` is the proposal to write off, until somebody else decides.
     """
 
     __table_args__ = (

@@ -70,7 +70,8 @@ def receivable_recounts() -> Iterator[Recount]:
         "分期计划与待退金额或所准分期不符",
         "the instalments of a receivable are not those that were granted, or do not add up",
         f"""SELECT r.id, jsonb_array_length(r.plan) || '/' || x.planned, coalesce(g.number, 0)::text
-             FROM receivable r CROSS JOIN LATERAL (SELECT coalesce(sum((part->>'amount_minor')::bigint), 0) AS planned,
+             FROM receivable r CROSS JOIN LATERAL (SELECT
+                coalesce(sum((part->>'amount_minor')::bigint), 0) AS planned,
                 min(part->>'due_on') AS first_on FROM jsonb_array_elements(r.plan) part) x
              LEFT JOIN (SELECT DISTINCT ON (e.subject_id) e.subject_id,
                     ({INPUT.format(e="e")}->>'number')::int AS number,

@@ -32,8 +32,8 @@ NAMES = frozenset(
         "actor", "amount", "award", "blocked", "closes", "code", "covered", "days_left", "doing", "due",
         "escalated", "expert", "finance", "grantee", "link", "login_code", "milestone", "milestone_due",
         "milestone_title", "mine", "name", "officer", "left", "opens", "outcome", "owed", "provisional",
-        "reason", "reference", "requested", "root", "sealed_on", "size", "state", "state_label", "title", "tranche", "unit",
-        "until", "waiting_for",
+        "reason", "reference", "requested", "root", "sealed_on", "size", "state", "state_label", "title",
+        "tranche", "unit", "until", "waiting_for",
     }
 )  # fmt: skip
 _FRAME_NAMES = NAMES | {"subject", "happened", "todo"}

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
+
+import psycopg
+
+from milepost.documents import store
 
 if TYPE_CHECKING:
     from tests.invariants.town import Town
 
 PAPER = b"decision"
-DIGEST = hashlib.sha256(PAPER).hexdigest()
 BASIS: dict[str, Any] = {
     "ground": "disallowed_cost",
     "legal_basis": "agreement, art. 9",
@@ -21,12 +23,7 @@ BASIS: dict[str, Any] = {
 
 def paper(town: Town) -> str:
     """The digest of a document that is there."""
-    town.session.conn.execute(
-        "INSERT INTO document (sha256, size, name, media_type, content, uploaded_by, uploaded_at) "
-        "VALUES (%s, %s, 'decision.pdf', 'application/pdf', %s, %s, %s) ON CONFLICT DO NOTHING",
-        (DIGEST, len(PAPER), PAPER, town.people["officer"].id, town.clock.now()),
-    )
-    return DIGEST
+    return store(town.session, "decision.txt", PAPER, town.people["officer"].id, 1000).sha256
 
 
 def paid(town: Town) -> UUID:
@@ -52,17 +49,32 @@ def entry(
     town: Town, amount: int, remittance: str = "", *, on: date | None = None, account: str = ""
 ) -> UUID:
     """A credit as a statement would have brought it, before anything was made of it."""
-    conn, id, file = town.session.conn, uuid4(), uuid4()
+    by, now = town.people["finance1"].id, town.clock.now()
+    return entry_row(town.session.conn, by, now, amount, remittance, on=on, account=account)
+
+
+def entry_row(
+    conn: psycopg.Connection[Any],
+    by: UUID,
+    now: datetime,
+    amount: int,
+    remittance: str = "",
+    *,
+    on: date | None = None,
+    account: str = "",
+) -> UUID:
+    """The same, as somebody who read the file."""
+    id, file = uuid4(), uuid4()
     conn.execute(
         "INSERT INTO bank_file (id, direction, kind, name, sha256, size, at, by_id) "
         "VALUES (%s, 'in', 'camt.053', 's.xml', %s, 1, %s, %s)",
-        (file, file.hex * 2, town.clock.now(), town.people["finance1"].id),
+        (file, file.hex * 2, now, by),
     )
     conn.execute(
         "INSERT INTO bank_entry (id, file_id, source, account, key, part, said, booked_on, amount_minor, "
         "currency, end_to_end, reference, reason, party_account, remittance, outcome) "
         "VALUES (%s, %s, 'statement', 'A', %s, 0, 'credit', %s, %s, 'CNY', '', %s, '', %s, %s, 'new')",
-        (id, file, id.hex, on or town.clock.today(), amount, f"B{id.hex[:8]}", account, remittance),
+        (id, file, id.hex, on or now.date(), amount, f"B{id.hex[:8]}", account, remittance),
     )
     return id
 
@@ -100,4 +112,4 @@ def propose(town: Town, made: UUID, ending: str = "uncollectable", who: str = "f
     town.take(who, "receivable.propose_write_off", made, **given)
 
 
-__all__ = ["BASIS", "entry", "establish", "owed", "paid", "paper", "propose", "receivable"]
+__all__ = ["BASIS", "entry", "entry_row", "establish", "owed", "paid", "paper", "propose", "receivable"]

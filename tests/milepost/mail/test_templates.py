@@ -35,6 +35,7 @@ from states.labels import every_step
 from states.machines import UnknownName
 from states.refusals import refuse
 from tests.builders import PROGRAMMES, World, build
+from tests.milepost.mail.refunds_scene import refunds
 
 if TYPE_CHECKING:
     from tests.milepost.mail.conftest import Outbox
@@ -245,6 +246,7 @@ def _everything_happens(world: World) -> None:
         _payments,
         _large_sums,
         _second_attester,
+        refunds,
         _by_flows,
     ):
         part(world)

@@ -1,0 +1,35 @@
+"""What a constraint of the database stands for: the guards say it better, the database says it last."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import psycopg
+
+from states.refusals import Refusal, refuse
+
+CONSTRAINTS: dict[str, Callable[[], Refusal]] = {
+    "account_not_overdrawn": lambda: refuse("appropriation_exhausted", have="0", need="?"),
+    "account_ceiling": lambda: refuse("award_exceeded"),
+    "payment_one_live": lambda: refuse("tranche_has_live_payment"),
+    "duty_different_people": lambda: refuse("four_eyes", duty="?"),
+    "project_code_key": lambda: refuse("exists_already", what="code"),
+    "task_expert_once": lambda: refuse("expert_in_round_already"),
+    "batch_payment_live": lambda: refuse("batch_takes_nothing"),
+    "batch_two_people": lambda: refuse("batch_same_person"),
+    "appropriation_once": lambda: refuse("exists_already", what="appropriation"),
+    "receivable_two_people": lambda: refuse("claim_same_person"),
+    "receivable_write_off_two_people": lambda: refuse("write_off_same_person"),
+    "receipt_entry_once": lambda: refuse("credit_received_already"),
+    "receipt_slip_once": lambda: refuse("slip_entered_already"),
+    "payee_two_people": lambda: refuse("payee_same_person"),
+}
+
+
+def refusal_of(error: psycopg.Error) -> Refusal | None:
+    """The refusal that a constraint stands for, or None where it is the program that is wrong."""
+    known = CONSTRAINTS.get(error.diag.constraint_name or "")
+    return known() if known else None
+
+
+__all__ = ["CONSTRAINTS", "refusal_of"]
