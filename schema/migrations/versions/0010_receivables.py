@@ -5,11 +5,11 @@ from pathlib import Path
 from alembic import op
 from sqlalchemy import text
 
-revision = "0009"
-down_revision = "0008"
+revision = "0010"
+down_revision = "0009"
 
 HERE = Path(__file__)
-TABLES = HERE.with_name("0009_receivables_tables.sql")
+TABLES = HERE.with_name("0010_receivables_tables.sql")
 GUARDS = HERE.with_suffix(".sql")
 FUNCTIONS = ("receivable_stays()", "receipt_needs_event()", "received_entry_stays()")
 
