@@ -116,6 +116,7 @@ from milepost.cli import (  # noqa: E402, F401
     experts,
     flows,
     importing,
+    payments,
     people,
     programmes,
     review,

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from milepost.cli.app import app, command
+from milepost.cli.terminal import Terminal
 
 if TYPE_CHECKING:
     from milepost.cli.subjects import Named
-    from milepost.cli.terminal import Terminal
     from milepost.db import Session
     from milepost.queries.sight import Sight
     from milepost.work.payment_why import PaymentWhy
@@ -91,6 +95,79 @@ def tell_payment(terminal: Terminal, why: PaymentWhy) -> None:
         terminal.table(ledger, legs, title=terminal.say("账上的每一步", "In the ledger"))
     if row["bank_reference"]:
         terminal.line(f"银行流水号 {row['bank_reference']}", f"Bank reference {row['bank_reference']}")
+
+
+@command(
+    app,
+    "voucher",
+    "一笔拨付的单据：记账凭证、付款申请单、到账通知 · A payment's voucher, order or remittance advice.",
+    acts=True,
+)
+def voucher(
+    terminal: Terminal,
+    payment: Annotated[
+        str, typer.Argument(metavar="PAYMENT", help="拨付，如 P-1/t1 · The payment, such as P-1/t1.")
+    ],
+    paper: Annotated[
+        Literal["voucher", "order", "advice"], typer.Option("--paper", help="哪种单据 · Which paper.")
+    ] = "voucher",
+) -> None:
+    from milepost.cli.steps import seen_by
+    from milepost.cli.subjects import find
+    from milepost.cli.terminal import Usage
+    from milepost.work.payment_papers import TITLES, paper_of
+
+    with terminal.session() as session:
+        if terminal.login:
+            named, seen = seen_by(session, terminal.person(session).id, payment)
+            why = payment_reading(session, named, seen.sight)
+        else:
+            why = payment_reading(session, find(session, payment), None)
+        found = paper_of(why, paper) if why is not None else None
+    if why is None:
+        raise Usage("subject_unfit", f"“{payment}”不是拨付。", f"{payment!r} is no payment.")
+    if found is None:
+        title = TITLES[paper]
+        raise Usage(
+            "paper_missing",
+            f"这笔拨付现在没有{title.zh}：申请后有付款申请单，入账后有凭证，到账后有通知。",
+            f"There is no {title.en.lower()} of this payment now: an order comes with the request, a voucher "
+            "with the first entry in the ledger, an advice once it is paid; each for who may see it.",
+        )
+    answer = found.as_json()
+    if terminal.as_json:
+        terminal.answer({"ok": True, **answer})
+        return
+    row, locale = why.row, terminal.locale
+    facts = [
+        (terminal.say("编号", "number"), found.number),
+        (terminal.say("项目", "project"), f"{row['code']} {row['title']}"),
+        (terminal.say("承担单位", "grantee"), row["unit_name"]),
+        (terminal.say("收款人", "payee"), f"{row['account_name']} {row['bank_name']} {row['account_no']}"),
+        (terminal.say("金额", "amount"), answer["amount"][locale]),
+        (terminal.say("大写", "capitals"), found.capitals),
+        (terminal.say("款项依据", "earned by"), terminal.text(found.earned)),
+        *((d["label"][locale], f"{d['name']} {d['at'] or ''}") for d in answer["duties"]),
+        (terminal.say("银行流水号", "bank reference"), row["bank_reference"] or ""),
+        (terminal.say("到账日", "paid on"), row["settled_on"] or ""),
+        (terminal.say("最后事件", "last event"), answer["last_event_hash"]),
+        (terminal.say("封存", "seal"), answer["seal"]["root"] if answer["seal"] else ""),
+    ]
+    terminal.table((("", ""), ("", "")), facts, title=terminal.text(found.title))
+    lines = [
+        (x["label"][locale], x["debit_minor"] or "", x["credit_minor"] or "", x["step_label"][locale])
+        for x in answer["lines"]
+    ]
+    if lines:
+        heads = (
+            ("科目", "account"),
+            ("借（分）", "debit, minor"),
+            ("贷（分）", "credit, minor"),
+            ("步骤", "step"),
+        )
+        terminal.table(
+            heads, [*lines, (terminal.say("合计", "total"), found.total_minor, found.total_minor, "")]
+        )
 
 
 __all__ = ["payment_reading", "tell_payment"]

@@ -111,7 +111,7 @@ def show(
 
     with terminal.session() as session:
         actor = terminal.actor(session)
-        named, seen = _seen(session, actor.id, subject)
+        named, seen = seen_by(session, actor.id, subject)
         offers = available(session, actor, named.noun, named.id)
         view = project_view(session, actor.id, named.id) if named.noun == "project" else None
         told = timeline(session, view.sight, named.id, limit=events)[0] if view and events else []
@@ -153,7 +153,7 @@ def show(
         terminal.table(heads, happened, title=terminal.say("经过", "What happened"))
 
 
-def _seen(session: Session, actor_id: UUID, subject: str) -> tuple[Named, SubjectSeen]:
+def seen_by(session: Session, actor_id: UUID, subject: str) -> tuple[Named, SubjectSeen]:
     """A subject as somebody sees it; what is not there and what is not theirs to see read the same."""
     from dataclasses import replace
 
@@ -365,7 +365,7 @@ def why(terminal: Terminal, subject: Subject) -> None:
 
     with terminal.session() as session:
         if terminal.login:
-            named, seen = _seen(session, terminal.person(session).id, subject)
+            named, seen = seen_by(session, terminal.person(session).id, subject)
             found = explain(session, named, reader=seen.sight)
             payment = payment_reading(session, named, seen.sight)
         else:

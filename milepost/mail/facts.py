@@ -20,6 +20,7 @@ from uuid import UUID
 import psycopg
 
 from milepost.experts.links import code_of, invitation_key, shown_code, signed_link
+from milepost.mail.payment_facts import COLUMNS, JOINS, paid_values
 from milepost.mail.templates import catalogue
 from milepost.queries.reviews import blinded_programmes, reference
 from schema.money import Money
@@ -34,7 +35,7 @@ NAMED = GRANTEE | {"programme_officer", "finance_officer"}
 SILENT = frozenset({"task", "round", "objection"})
 REASON_MAX = 1500
 
-_SQL = """
+_SQL = f"""
 SELECT m.id, m.template, m.context, m.message_id, r.name, r.email, r.locale, r.active,
   coalesce(e.noun, d.noun) AS noun, e.to_state, e.role, e.body, a.name AS actor,
   p.id AS project_id, coalesce(p.code, '') AS code, coalesce(p.title, c.title, '') AS title,
@@ -48,7 +49,7 @@ SELECT m.id, m.template, m.context, m.message_id, r.name, r.email, r.locale, r.a
   v.amount_minor - v.received_minor - v.written_off_minor AS left_minor,
   ARRAY(SELECT DISTINCT g.role FROM role_grant g WHERE g.person_id = m.recipient_id
     AND g.revoked_at IS NULL AND (g.project_id = p.id OR starts_with(p.office_path, g.office_path))) AS roles,
-  ARRAY(SELECT account_no FROM payee WHERE project_id = p.id) AS accounts
+  ARRAY(SELECT account_no FROM payee WHERE project_id = p.id) AS accounts, {COLUMNS}
 FROM message m
 JOIN person r ON r.id = m.recipient_id
 LEFT JOIN event e ON e.chain_id = m.chain_id AND e.seq = m.event_seq
@@ -69,6 +70,7 @@ LEFT JOIN call c ON coalesce(e.noun, d.noun) = 'call' AND c.id = coalesce(e.subj
 LEFT JOIN project p ON p.id = coalesce(m.chain_id, d.chain_id, y.project_id)
 LEFT JOIN LATERAL (SELECT due_on, provisional, who FROM deadline x WHERE x.subject_id = e.subject_id
   AND x.chain_id = e.chain_id AND x.opened_seq = e.seq ORDER BY due_on LIMIT 1) u ON true
+{JOINS}
 WHERE m.id = ANY(%s)"""
 
 
@@ -160,6 +162,8 @@ def _about(row: Mapping[str, Any], locale: str) -> dict[str, Any]:
         "owed": _sum(row["owed_minor"], row["owed_currency"], locale),
         "left": _sum(row["left_minor"], row["owed_currency"], locale),
         "reference": spaced(row["reference"] or ""),
+        "paid_on": day(row["settled_on"], locale),
+        **paid_values(row, locale),
         "opens": day(row["opens_on"], locale),
         "closes": day(row["closes_on"], locale),
     }

@@ -34,6 +34,8 @@ NAMES = frozenset(
         "milestone_title", "mine", "name", "officer", "left", "opens", "outcome", "owed", "provisional",
         "reason", "reference", "requested", "root", "sealed_on", "size", "state", "state_label", "title",
         "tranche", "unit", "until", "waiting_for",
+        # Of a payment that was paid.
+        "account_tail", "bank_reference", "capitals", "next_payment", "paid_for", "paid_on",
     }
 )  # fmt: skip
 _FRAME_NAMES = NAMES | {"subject", "happened", "todo"}

@@ -27,6 +27,9 @@ _PAYMENT = """SELECT s.*, t.number, t.code AS tranche_code, t.waits_for, t.previ
   LEFT JOIN office o ON o.path = p.office_path LEFT JOIN payee k ON k.id = coalesce(s.payee_id, p.payee_id)
   LEFT JOIN appropriation a ON a.id = s.appropriation_id LEFT JOIN payment_check c ON c.payment_id = s.id
  WHERE s.id = %(id)s"""
+_AFTER = """SELECT x.number, x.amount_minor, x.currency, x.waits_for, m.number AS milestone FROM tranche x
+  LEFT JOIN milestone m ON m.id = x.milestone_id
+ WHERE x.project_id = %(project)s AND x.number > %(number)s AND x.paid_minor = 0 ORDER BY x.number LIMIT 1"""
 _EVENT = """SELECT e.seq, e.at, e.noun, e.subject_id, e.step, e.from_state, e.to_state, e.role, e.actor_id,
     e.body, n.name, e.hash FROM event e JOIN person n ON n.id = e.actor_id"""
 _ATTEMPTS = """SELECT s.id, s.attempt, s.state, s.amount_minor, s.currency, s.bank_reason, s.settled_on,
@@ -75,7 +78,11 @@ class PaymentRead:
     exceptions: list[dict[str, Any]] = field(default_factory=list)
     legs: list[Row] = field(default_factory=list)
     deadlines: list[Row] = field(default_factory=list)
+    actors: dict[str, UUID] = field(default_factory=dict)
+    """Who took each of its steps, by the event's hash; empty where names are not told."""
     seal: Row | None = None
+    after: Row | None = None
+    """The next tranche of the project that is not paid."""
     last_seq: int = 0
     """The place of the payment's last event in its chain, for reading on; not for every reader's eyes."""
     handed_seq: int | None = None
@@ -123,6 +130,7 @@ def payment_read(session: Session, sight: Sight, id: UUID) -> PaymentRead | None
     read.deadlines = rows(session, _DEADLINES, asked)
     if sight.names:
         read.duties = _duties(session, asked)
+        read.actors = {bytes(event["hash"]).hex(): event["actor_id"] for event in own}
     if sight.roles & BANK:
         read.batches, read.entries = rows(session, _BATCHES, asked), rows(session, _ENTRIES, asked)
         read.exceptions = [
@@ -130,6 +138,8 @@ def payment_read(session: Session, sight: Sight, id: UUID) -> PaymentRead | None
         ]
     if sight.roles & FUNDS:
         read.legs = rows(session, _LEGS, asked)
+    after = rows(session, _AFTER, {**asked, "number": row["number"]})
+    read.after = after[0] if after else None
     seals = rows(session, _SEAL, {**asked, "seq": read.last_seq})
     read.seal = seals[0] if seals else None
     return read
@@ -140,6 +150,10 @@ def _told(event: Row, sight: Sight) -> bool:
     return sight.names or event["step"] in told_to_grantees() or event["from_state"] != event["to_state"]
 
 
+# What is told of a duty anyhow, or only counts.
+_PLAIN = frozenset({"payment_id", "person_id", "duty", "role", "place"})
+
+
 def _duties(session: Session, asked: Row) -> list[Row]:
     """Each duty with its person; other people whom its row names stand beside, by column."""
     found = []
@@ -148,14 +162,15 @@ def _duties(session: Session, asked: Row) -> list[Row]:
         others = {
             column.removesuffix("_id"): value
             for column, value in whole.items()
-            if column not in ("payment_id", "person_id", "duty") and value is not None
+            if column not in _PLAIN and value is not None
         }
         found.append(
             {
                 "duty": whole["duty"],
                 "name": row["name"],
                 "login": row["login"],
-                "person_id": whole["person_id"],
+                "role": whole.get("role"),
+                "person_id": UUID(whole["person_id"]),
                 "others": _named(session, others),
             }
         )

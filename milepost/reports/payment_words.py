@@ -98,10 +98,10 @@ _STATES: Mapping[str, Text] = {
     ),
     "due": words("条件已全部满足，等财务申请拨付。", "Every condition is met; finance is to request it."),
     "requested": words(
-        "已申请，等另一位财务人员审批。", "Requested; another finance officer is to approve it."
+        "已申请，等申请人以外的人审批。", "Requested; others than the requester are to approve it."
     ),
     "approved": words(
-        "已审批，等第三位财务人员放款。", "Approved; a third finance officer is to release it."
+        "审批已齐全，等另一位财务人员放款。", "Approved; another finance officer is to release it."
     ),
     "released": words("已放款，等交付银行。", "Released; it goes to the bank next."),
     "instructed": words(

@@ -17,6 +17,7 @@ from milepost.reports.payment_words import BANK_SAID, OUTCOMES, TRANSFERS, accou
 from milepost.web.offers import Offer, offers_for
 from milepost.web.render import page
 from milepost.web.visitor import Member, Missing, Visitor
+from milepost.work.payment_papers import TITLES, Kind, paper_of, papers_of
 from milepost.work.payment_why import PaymentWhy, payment_why
 
 router = APIRouter(include_in_schema=False)
@@ -29,6 +30,8 @@ class PaymentPage:
     why: PaymentWhy
     offers: list[Offer]
     documents: dict[str, Stored]
+    papers: list[Kind]
+    titles: dict[Kind, Text]
     account_label: Callable[[str], Text] = account_label
     transfers: Any = None
     said: Any = None
@@ -59,11 +62,22 @@ def show_payment(visitor: Member, id: UUID) -> Response:
         why,
         offers,
         described(visitor.session, why.row["documents"] or ()),
+        papers_of(why),
+        TITLES,
         transfers=TRANSFERS,
         said=BANK_SAID,
         outcomes=OUTCOMES,
     )
     return page(visitor, "payment.html", view)
+
+
+@router.get("/payments/{id}/papers/{kind}")
+def show_paper(visitor: Member, id: UUID, kind: Kind) -> Response:
+    """A paper of the payment, laid out for A4: the browser prints it or saves it as PDF."""
+    paper = paper_of(reading_for(visitor, id), kind)
+    if paper is None:
+        raise Missing
+    return page(visitor, "payment_paper.html", paper)
 
 
 __all__ = ["reading_for", "router"]

@@ -20,8 +20,11 @@ from milepost.queries.named import Named
 from milepost.queries.payments import PaymentRead, gate_events, payment_read, subject_event
 from milepost.queries.sight import GRANTEES, Row, Sight
 from milepost.queries.timeline import Happening
+from milepost.reports.earned import next_payment
 from milepost.reports.payment_words import headline, next_attempt
 from milepost.work.ways import Way, holders, ways_from
+from schema.money import Money
+from states.approvals import Progress, progress
 from states.case import SYSTEM_ID, Case
 from states.diagram import picture
 from states.gate_labels import GATE_NOUNS, gate_label
@@ -33,6 +36,7 @@ from states.refusals import Refusal
 ASKED = ("planned", "due", "requested", "approved", "released")
 NAMES_MAX = 3
 # States that are no part of the straight way to the money.
+_APPROVING = ("due", "requested", "approved")
 _ENDS = ("returned", "void")
 
 
@@ -72,6 +76,7 @@ class Duty:
     name: str
     login: str
     event: Happening | None
+    role: str | None = None
     others: Row = field(default_factory=dict)
 
 
@@ -90,6 +95,8 @@ class PaymentWhy:
     ways: list[Way]
     due: Row | None
     following: Row | None
+    approvals: Progress | None = None
+    """How far the approvals are that its sum asks for, for those who are told who acts."""
 
     @property
     def row(self) -> Row:
@@ -105,6 +112,16 @@ class PaymentWhy:
     def onward(self) -> list[Way]:
         """The steps that lead further along the straight way."""
         return [way for way in self.ways if way.onward]
+
+    @property
+    def after(self) -> Text:
+        """What the grantee is to expect after this one."""
+        x = self.read.after
+        if x is None:
+            return next_payment(None, None, "", None)
+        return next_payment(
+            x["number"], Money(x["amount_minor"], x["currency"]), x["waits_for"], x["milestone"]
+        )
 
     @property
     def label(self) -> str:
@@ -128,7 +145,14 @@ class PaymentWhy:
             "gates_as_of": _text(self.gates_at),
             "gates": [_gate_json(gate) for gate in self.gates],
             "duties": [
-                {"duty": d.duty, "name": d.name, "login": d.login, **_proof(d.event), "others": d.others}
+                {
+                    "duty": d.duty,
+                    "name": d.name,
+                    "login": d.login,
+                    "role": d.role,
+                    **_proof(d.event),
+                    "others": d.others,
+                }
                 for d in self.duties
             ],
             "attempts": [
@@ -210,6 +234,9 @@ def payment_why(session: Session, sight: Sight, id: UUID) -> PaymentWhy | None:
         duties=_duties(read, compiled, _payee_event(session, read)),
         ways=ways_from(session, named, compiled, sight, whole=sight.names) if live else [],
         due=next((d for d in read.deadlines if d["subject_id"] == id), None),
+        approvals=progress(compiled.programme, row["amount_minor"], read.duties)
+        if sight.names and row["state"] in _APPROVING
+        else None,
         following=_row_of(next_attempt(read.attempts, row["attempt"])),
     )
 
@@ -298,11 +325,12 @@ def _duties(read: PaymentRead, compiled: Compiled, entered: Happening | None) ->
     steps = {step.duty: step.name for step in compiled.machines["payment"].steps.values() if step.duty}
     found = []
     for row in read.duties:
-        name = steps.get(row["duty"])
-        event = next((e for e in reversed(read.events) if e.step == name), None) if name else None
+        # Several people may have one duty: each one's event is the one they took.
+        own = [e for e in read.events if read.actors.get(e.hash) == row["person_id"]]
+        event = next((e for e in reversed(own) if e.step == steps.get(row["duty"])), None)
         if row["duty"] == "payee_editor":
             event = entered
-        found.append(Duty(row["duty"], row["name"], row["login"], event, row["others"]))
+        found.append(Duty(row["duty"], row["name"], row["login"], event, row["role"], row["others"]))
     # By the chain's order, not by the clock's; the account was entered before all else.
     order = {e.hash: n for n, e in enumerate(read.events)}
     return sorted(found, key=lambda d: (order.get(d.event.hash, -1) if d.event else len(order), d.duty))

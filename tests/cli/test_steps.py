@@ -226,3 +226,20 @@ def test_why_of_a_payment_tells_gates_duties_and_ledger_to_those_who_may(shell: 
     assert [g["refusal"]["code"] for g in shut["gates"] if not g["open"]]
     text = shell.run("why", payment, "--lang", "en").stdout
     assert "Conditions" in text and "releaser" in text and "In the ledger" in text
+
+
+def test_a_voucher_balances_and_says_where_it_is_on_record(shell: Shell) -> None:
+    payment = shell.payment("settled")
+    paper = shell.json("voucher", payment)
+    debit = sum(line["debit_minor"] or 0 for line in paper["lines"])
+    assert debit == sum(line["credit_minor"] or 0 for line in paper["lines"]) == paper["total_minor"]
+    assert paper["capitals"].startswith("人民币") and paper["payee"]["account"].startswith("••••")
+    assert shell.one("SELECT count(*) FROM event WHERE encode(hash, 'hex') = %s", paper["last_event_hash"])
+    assert paper["seal"]["root"] == shell.one("SELECT encode(root, 'hex') FROM seal")
+    assert {line["event_hash"] for line in paper["lines"]} <= {d["event_hash"] for d in paper["duties"]} | {
+        e["hash"] for e in shell.json("why", payment)["payment"]["events"]
+    }
+    assert shell.json("voucher", payment, "--as", UNIT, code=2)["error"]["code"] == "paper_missing"
+    assert shell.json("voucher", payment, "--paper", "advice", "--as", UNIT)["payee"]["account"].isdigit()
+    assert shell.json("voucher", shell.payment("planned"), code=2)["error"]["code"] == "paper_missing"
+    assert "Voucher" in shell.run("voucher", payment, "--lang", "en").stdout

@@ -77,6 +77,7 @@ MEMBERS = {
     "GET /projects",
     "GET /projects/{id}",
     "GET /payments/{id}",
+    "GET /payments/{id}/papers/{kind}",
     "GET /tasks/{id}",
     "GET /tasks/{id}/draft",
     "POST /tasks/{id}/draft/take",

@@ -56,7 +56,11 @@ NATURAL = {
     "public": "notice",
 }
 """What the id in an address is an id of, by the address's first word."""
-WORDS = {"ending": ("csv", "xlsx", "exe"), "stage": ("remote_review", "panel_review", "nothing")}
+WORDS = {
+    "kind": ("order", "voucher", "advice", "love"),
+    "ending": ("csv", "xlsx", "exe"),
+    "stage": ("remote_review", "panel_review", "nothing"),
+}
 """What else stands in addresses. A route with a part that nothing fills is an error: it is not tried."""
 CLOSED = ("a", "b", "c", "d", "e")
 """The projects with which the second officer has a conflict of interest."""

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from uuid import UUID
 
+from milepost import people
+from milepost.mail.facts import load_letters
+from milepost.mail.templates import render
 from tests.web.conftest import Site
 
 ACCOUNT = "6222000011112222"
@@ -95,3 +99,64 @@ def test_who_waits_for_whom_is_named_and_late_is_said(site: Site) -> None:
     second = site.the("finance_officer", 1)
     assert f'href="/steps/payment.approve/{payment_id}"' in second.get(f"/payments/{payment_id}").text
     assert f'href="/payments/{payment_id}"' in second.get("/").text, "the work list leads here"
+
+
+def test_papers_exist_once_they_have_ground_and_for_those_who_may_see_them(site: Site) -> None:
+    world = site.world
+    _, waiting = world.payment_at("due")
+    _, approved = world.payment_at("approved")
+    _, paid = world.payment_at("settled")
+    expected = {
+        "finance_officer": ("order:approved", "order:paid", "voucher:paid", "advice:paid"),
+        "supervisor": ("order:approved", "order:paid", "voucher:paid", "advice:paid"),
+        "applicant": ("advice:paid",),
+        "evaluator": (),
+    }
+    ids = {"waiting": waiting, "approved": approved, "paid": paid}
+    for role, papers in expected.items():
+        reader = site.the(role)
+        found = [
+            f"{kind}:{which}"
+            for which, id in ids.items()
+            for kind in ("order", "voucher", "advice")
+            if reader.get(f"/payments/{id}/papers/{kind}").status_code == 200
+        ]
+        assert set(found) == set(papers), role
+    voucher = site.the("finance_officer", locale="zh").get(f"/payments/{paid}/papers/voucher").text
+    head = world.value(
+        "SELECT encode(hash, 'hex') FROM event WHERE subject_id = %s ORDER BY seq DESC LIMIT 1", paid
+    )
+    assert "人民币伍拾万元整" in voucher and ACCOUNT in voucher and head in voucher
+    assert voucher.count("1,500,000.00元") == 2, "three posted legs, debits as credits"
+    assert ACCOUNT not in site.the("supervisor").get(f"/payments/{paid}/papers/voucher").text
+    advice = site.the("applicant").get(f"/payments/{paid}/papers/advice").text
+    assert "Next comes payment 2, 500,000.00 CNY, after its milestone 2." in advice
+    assert "finance officer" not in advice
+    _mailed(site, paid)
+
+
+def _mailed(site: Site, paid: UUID) -> None:
+    """The grantee's mail says sum, capitals, last digits, reference, what for and what comes next."""
+    applicant = site.world.people["applicant"][0].id
+    with site.database.session() as session:
+        people.set_locale(session, applicant, "zh")
+        row = session.conn.execute(
+            "SELECT m.id FROM message m JOIN event e ON e.chain_id = m.chain_id AND e.seq = m.event_seq "
+            "WHERE m.template = 'payment_settled' AND m.recipient_id = %s AND e.subject_id = %s",
+            (applicant, paid),
+        ).fetchone()
+        assert row is not None
+        letter = load_letters(session.conn, [row[0]], today=site.world.clock.today(), public_url="")[0]
+    subject, body = render(letter.locale, letter.template, letter.values)
+    reference = site.world.value("SELECT bank_reference FROM payment WHERE id = %s", paid)
+    today = site.world.clock.today()
+    assert "已到账：500,000.00元" in subject and ACCOUNT not in body
+    for part in (
+        f"已于 {today.year}年{today.month}月{today.day}日 付出",
+        "人民币伍拾万元整",
+        "尾号 2222",
+        f"银行流水号：{reference}",
+        "里程碑 1“里程碑 1”通过",
+        "下一笔是第 2 笔，500,000.00元，里程碑 2 通过后拨付",
+    ):
+        assert part in body, (part, body)

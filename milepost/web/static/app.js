@@ -12,6 +12,7 @@ document.addEventListener("DOMContentLoaded", () => {
     window.addEventListener("beforeunload", (event) => { if (changed) event.preventDefault(); });
     window.addEventListener("pageshow", () => { for (const b of form.querySelectorAll("button")) b.disabled = false; });
   }
+  for (const b of document.querySelectorAll("button[data-print]")) { b.hidden = false; b.addEventListener("click", () => window.print()); }
   const wrong = document.querySelector(".field.wrong input, .field.wrong textarea, .field.wrong select");
   if (wrong) wrong.focus();
 });
