@@ -108,6 +108,8 @@ def _asked(case: Case, step: Step, compiled: Compiled, actor: Actor) -> Availabl
         refusals = closed
     else:
         refusals = [refusal for guard in step.guards for refusal in objections(guard, case)]
-    version = 0 if case.subject is None else case.version
+    # Each replacement in a draw is a version more: how many there were is closed with the review.
+    hidden = case.noun == "draw" and case.subject is not None and case.facts["own_conflict"]
+    version = 0 if case.subject is None or (hidden and case.here["state"] != "announced") else case.version
     subject_id = case.facts["parent_id"] if case.subject is None else case.subject_id
     return Available(step, subject_id, version, tuple(dict.fromkeys(refusals)))

@@ -16,7 +16,7 @@ import psycopg
 
 from milepost.calendar import add_working_days
 from milepost.clock import Clock
-from milepost.facts import FACTS, LIST, TASK_CONFLICTS
+from milepost.facts import DRAW_CONFLICT, FACTS, LIST, TASK_CONFLICTS
 from milepost.programmes import load_published
 from milepost.writes import execute, packed
 from schema.nouns import NOUNS, REVIEW
@@ -121,7 +121,9 @@ def plan_for(noun: str, facts: frozenset[str], where: str) -> Plan:
     of_office = "office_path" in metadata.tables[noun].columns
     select.append(_ROLES if of_project else _OFFICE_ROLES if of_office else _ANY_ROLES)
     for fact in sorted(facts):
-        if fact in FACTS:
+        if fact == "own_conflict" and noun == "draw":
+            select.append(DRAW_CONFLICT)
+        elif fact in FACTS:
             select.append(FACTS[fact])
         elif fact == "round_tasks":
             of = _ROUND_OF.get(noun, "NULL")

@@ -101,10 +101,15 @@ FACTS: dict[str, str] = {
         f"{_GRANTED} g.project_id IS NULL AND starts_with(p.office_path, g.office_path) AND {TOOK_PART}"
     ),
 }
+# Of a draw: a conflict with any of the applications that it draws for.
+DRAW_CONFLICT = (
+    "EXISTS (SELECT 1 FROM review_conflicts(ARRAY(SELECT q.project_id FROM draw_round q "
+    "WHERE q.draw_id = s.id), ARRAY[%(actor)s::uuid], %(today)s) c WHERE c.rule <> 'department_staff')"
+)
 # Staff of the department are kept out when they are invited; a role that comes later ends no review.
 TASK_CONFLICTS = (
     "ARRAY(SELECT c.rule FROM review_conflicts(ARRAY[p.id], ARRAY[s.expert_id], %(today)s) c "
     "WHERE c.rule <> 'department_staff' ORDER BY 1)"
 )
 
-__all__ = ["FACTS", "LIST", "TASK_CONFLICTS", "TOOK_PART"]
+__all__ = ["DRAW_CONFLICT", "FACTS", "LIST", "TASK_CONFLICTS", "TOOK_PART"]

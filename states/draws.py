@@ -264,7 +264,7 @@ STEPS: tuple[Step, ...] = (
         SAME,
         words("递补空出的席位", "Fill a vacant seat"),
         input=Succeed,
-        guards=("seat_is_vacant",),
+        guards=("review_not_closed", "seat_is_vacant"),
         effect=_succeed,
     ),
     Step(
@@ -273,7 +273,7 @@ STEPS: tuple[Step, ...] = (
         "void",
         words("撤销抽取", "Void the draw"),
         input=Reason,
-        guards=("draw_unused",),
+        guards=("review_not_closed", "draw_unused"),
         needs=("draw_rounds",),
         effect=_void,
     ),

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from milepost.clock import OFFICE_ZONE
 from milepost.db import Session
+from milepost.experts.conflicts import conflicts_among
 from milepost.experts.duplicates import Pair, find_duplicates
 from milepost.experts.permits import PERMITS, READERS, SELF, parts_of
 from milepost.queries.projects import Page
@@ -47,11 +48,26 @@ def _year(session: Session, year: int) -> dict[str, Any]:
     }
 
 
-def load_used(session: Session, expert_ids: Sequence[UUID], year: int) -> dict[UUID, int]:
-    """How many tasks each expert was given in a calendar year; those that came to nothing not counted."""
+def load_used(
+    session: Session, expert_ids: Sequence[UUID], year: int, *, reader: UUID | None = None
+) -> dict[UUID, int]:
+    """How many tasks each expert was given in a calendar year; those that came to nothing not counted.
+
+    For a ``reader``: without those of reviews that a conflict of interest closes to them.
+    """
+    closed, and_open = "", ""
+    if reader is not None:
+        these = "SELECT DISTINCT k.project_id FROM task k WHERE k.expert_id = ANY(%(ids)s)"
+        closed = f"WITH closed AS MATERIALIZED ({conflicts_among(these)}) "
+        and_open = "AND t.project_id NOT IN (SELECT project_id FROM closed)"
     found = session.conn.execute(
-        f"{_USED} AND t.expert_id = ANY(%(ids)s) GROUP BY t.expert_id",
-        {**_year(session, year), "ids": list(expert_ids)},
+        f"{closed}{_USED} AND t.expert_id = ANY(%(ids)s) {and_open} GROUP BY t.expert_id",
+        {
+            **_year(session, year),
+            "ids": list(expert_ids),
+            "actor": reader,
+            "today": session.clock.today(),
+        },
     ).fetchall()
     used = {row[0]: int(row[1]) for row in found}
     return {id: used.get(id, 0) for id in expert_ids}
@@ -106,7 +122,7 @@ def _held(roles: str) -> str:
 
 
 _SEEN = _held("readers")
-# To administrators, who keep accounts only, nobody is banned or absent.
+# To administrators, who keep accounts only, nobody is banned or absent, and nobody has reviewed.
 _BANNED_SEEN = f"({_BANNED} AND {_held('review_side')})"
 _ABSENT_SEEN = f"({_ABSENT} AND {_held('review_side')})"
 
@@ -143,7 +159,8 @@ def expert_list(
     found = rows(
         session,
         f"""SELECT n.id, n.login, n.name, x.kinds, x.region, x.yearly_load, x.title,
-          x.active AND n.active AS active, {_BANNED_SEEN} AS banned, {_ABSENT_SEEN} AS absent,
+          x.active AND n.active AS active, {_held("review_side")} AS review_side,
+          {_BANNED_SEEN} AS banned, {_ABSENT_SEEN} AS absent,
           ARRAY(SELECT a.unit_name FROM affiliation a WHERE a.person_id = n.id AND {_NOW_THERE}
             ORDER BY a.from_on DESC NULLS LAST, a.unit_name) AS units,
           ARRAY(SELECT f.code FROM expert_field f WHERE f.person_id = n.id ORDER BY f.code) AS fields
@@ -169,9 +186,9 @@ def expert_list(
         },
     )
     page = found[:limit]
-    used = load_used(session, [row["id"] for row in page], day.year)
+    used = load_used(session, [row["id"] for row in page], day.year, reader=actor_id)
     for row in page:
-        row["used"] = used[row["id"]]
+        row["used"] = used[row["id"]] if row.pop("review_side") else None
     return Page(page, page[-1]["login"] if len(found) > limit else None)
 
 
@@ -204,7 +221,8 @@ def expert(session: Session, actor_id: UUID, person_id: UUID) -> Row | None:
         row["banned"] = row["absent"] = False
     if "read_phone" not in sees:
         row["phone"] = _masked(row["phone"])
-    row["used"] = load_used(session, [person_id], day.year)[person_id]
+    used = load_used(session, [person_id], day.year, reader=None if actor_id == person_id else actor_id)
+    row["used"] = used[person_id] if "read_review_side" in sees else None
     row.update(_over_time(session, actor_id, person_id, sees, day))
     return row
 
@@ -271,7 +289,8 @@ def _over_time(session: Session, actor_id: UUID, person_id: UUID, sees: frozense
         "t.since_on, t.until_on, t.evidence, t.declared_at, t.ended_at, t.declared_by = t.person_id AS own "
         "FROM tie t LEFT JOIN person o ON o.id = t.other_person_id "
         "LEFT JOIN project p ON p.id = t.project_id "
-        "WHERE t.person_id = %(id)s ORDER BY t.ended_at IS NOT NULL, t.declared_at DESC, t.id LIMIT 200",
+        f"WHERE t.person_id = %(id)s AND (%(actor)s = t.person_id OR {review_open()}) "
+        "ORDER BY t.ended_at IS NOT NULL, t.declared_at DESC, t.id LIMIT 200",
         {**given, "actor": actor_id, "today": day, "everything": actor_id == SYSTEM_ID},
     )
     known["absences"] = rows(

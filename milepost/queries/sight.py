@@ -226,11 +226,13 @@ def _draws(session: Session, actor_id: UUID, ids: Sequence[UUID]) -> dict[UUID, 
     """Draws of offices in which the actor holds a role of ``DRAWS``; what was committed is read apart."""
     found = rows(
         session,
-        """SELECT s.*, ARRAY(SELECT DISTINCT g.role FROM role_grant g WHERE g.person_id = %(actor)s
+        f"""SELECT s.*, s.state <> 'announced' AND EXISTS ({
+            conflicts_among("SELECT q.project_id FROM draw_round q WHERE q.draw_id = s.id")
+        }) AS my_conflict, ARRAY(SELECT DISTINCT g.role FROM role_grant g WHERE g.person_id = %(actor)s
           AND g.revoked_at IS NULL AND g.role = ANY(%(roles)s)
           AND starts_with(s.office_path, g.office_path)) AS my_roles
         FROM draw s WHERE s.id = ANY(%(ids)s)""",
-        {"actor": actor_id, "ids": list(ids), "roles": sorted(DRAWS)},
+        {"actor": actor_id, "ids": list(ids), "roles": sorted(DRAWS), "today": session.clock.today()},
     )
     subjects: dict[UUID, Subject] = {}
     for row in found:
@@ -238,7 +240,10 @@ def _draws(session: Session, actor_id: UUID, ids: Sequence[UUID]) -> dict[UUID, 
         for large in ("committed", "panels", "entries"):
             row.pop(large)
         if sight.roles:
-            place = (row["id"], row["state"], row["version"], None, row["programme_id"])
+            # Each replacement is a version more: how many there were is closed with the review.
+            version = 0 if row.pop("my_conflict") else row["version"]
+            row["version"] = version
+            place = (row["id"], row["state"], version, None, row["programme_id"])
             subjects[row["id"]] = Subject("draw", *place, sight, row)
     return subjects
 

@@ -7,12 +7,10 @@ officer with a conflict of interest gets of them is the same, byte by byte, but 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from email import message_from_bytes, policy
 from pathlib import Path
 from uuid import UUID
 
@@ -24,17 +22,14 @@ from milepost.clock import SimulatedClock
 from milepost.db import Database
 from milepost.decisions import PARENT
 from milepost.embedded import EmbeddedPostgres
-from milepost.mail.compose import compose
-from milepost.mail.facts import load_letters
-from milepost.mail.sending import MailSettings
-from milepost.mail.templates import render
 from milepost.web.app import create_app
 from milepost.work.conflicts import take_away_conflicted
 from milepost.work.reminders import send_reminders
 from states.labels import every_step
 from tests.builders import build
+from tests.experts.twins import apart, even, where
 from tests.web.blinding_scene import MOST, fresh_database, programme_file
-from tests.web.conftest import Reader, Site, password_hash  # noqa: F401
+from tests.web.conftest import Site, password_hash  # noqa: F401
 
 pytestmark = pytest.mark.xdist_group("blinding_elsewhere")
 
@@ -47,11 +42,6 @@ READERS = (
     "counsel",
     "anonymous",
 )
-_TOKENS = re.compile(
-    r"[0-9a-f]{64}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{32}|"
-    r'name="csrf" value="[^"]*"|set-cookie[^,]*|milepost-before=[^;]*'
-)
-
 NOTHING = UUID(int=0)
 
 
@@ -224,13 +214,7 @@ def twins(
                 client.close()
 
 
-def even(text: str) -> str:
-    """A text with ids by their order of appearance, and without hashes and tokens."""
-    names: dict[str, str] = {}
-    return _TOKENS.sub(lambda found: names.setdefault(found[0], f"<{len(names)}>"), text)
-
-
-def pages(twin: Twin, role: str) -> list[str]:
+def pages(twin: Twin) -> list[str]:
     """The addresses of everything that may be told of the project, its steps included."""
     id = twin.project
     found = ["/", "/projects", f"/projects/{id}", "/calls", "/rankings"]
@@ -241,16 +225,6 @@ def pages(twin: Twin, role: str) -> list[str]:
     for name, step in every_step().items():
         if (step.noun if step.source else PARENT[step.noun]) == "project":
             found.append(f"/steps/{name}/{id}")
-    return found
-
-
-def told(twin: Twin, reader: Reader, role: str) -> dict[str, str]:
-    """What comes back from each address, evened."""
-    found = {}
-    for path in pages(twin, role):
-        answer = reader.get(path)
-        headers = {k: v for k, v in answer.headers.items() if k not in ("set-cookie", "content-length")}
-        found[even(path)] = even(f"{answer.status_code}\n{headers}\n{answer.text}")
     return found
 
 
@@ -268,66 +242,8 @@ def differences(twins: tuple[Twin, Twin]) -> list[str]:
     """What tells the two apart at this moment, for each reader."""
     different = []
     for role in READERS:
-        seen = []
-        for twin in twins:
-            actor = twin.who[role]
-            reader = twin.anonymous() if actor is None else twin.reader(actor)
-            with reader.client:
-                seen.append(told(twin, reader, role))
-        for path in seen[0]:
-            if seen[0][path] != seen[1][path]:
-                different.append(f"{role} {path}: {_where(seen[0][path], seen[1][path])}")
-        sent = [mails(twin, twin.who[role]) for twin in twins]
-        different += [] if sent[0] == sent[1] else [f"{role}: mails {_first(*sent)}"]
+        actors, paths = [twin.who[role] for twin in twins], [pages(twin) for twin in twins]
+        different += apart(twins, actors, paths, role)
     if twins[0].receipts != twins[1].receipts:
-        different.append(_where(twins[0].receipts[-1], twins[1].receipts[-1]))
+        different.append(where(twins[0].receipts[-1], twins[1].receipts[-1]))
     return different
-
-
-def mails(twin: Twin, actor: Actor | None) -> list[str]:
-    """Every mail to somebody in the order in which it was owed, as it goes over the wire."""
-    if actor is None:
-        return []
-    settings = MailSettings("127.0.0.1", 9)
-    with twin.database.session() as session:
-        owed = session.conn.execute(
-            "SELECT id, created_at, next_attempt_at, context - 'subject' - 'deadline_id' FROM message "
-            "WHERE recipient_id = %s ORDER BY created_at, template, id",
-            (actor.id,),
-        ).fetchall()
-        today = session.clock.today()
-        letters = {
-            letter.id: letter
-            for letter in load_letters(
-                session.conn, [row[0] for row in owed], today=today, public_url=settings.public_url
-            )
-        }
-    found = []
-    for id, created, due, context in owed:
-        letter = letters[id]
-        subject, body = render(letter.locale, letter.template, letter.values)
-        raw = compose(
-            message_id=letter.message_id,
-            sender=settings.sender,
-            name=letter.name,
-            address="reader@mail.example",
-            subject=subject,
-            body=body,
-            locale=letter.locale,
-            at=created,
-        )
-        parsed = message_from_bytes(raw, policy=policy.default)
-        found.append(even(f"{created} {due} {context} {parsed.items()} {parsed.get_content()}"))
-    return sorted(found)
-
-
-def _first(one: list[str], other: list[str]) -> str:
-    odd = sorted(set(one) ^ set(other))
-    return f"{len(one)} / {len(other)}: {odd[0][:400] if odd else ''}"
-
-
-def _where(one: str, other: str) -> str:
-    at = next(
-        (n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other))
-    )
-    return f"{one[max(0, at - 60) : at + 60]!r} / {other[max(0, at - 60) : at + 60]!r}"
