@@ -218,6 +218,27 @@ class GateSettings(Shape):
     required_reviews: tuple[str, ...] = ()
 
 
+class BudgetCategory(Shape):
+    """What costs are claimed under (equipment, staff, indirect…), and how much of it at most.
+
+    ``at_most`` is a share of the award, or of everything allowed under the other categories (indirect costs
+    are usually bounded so). ``evidence = false``: a flat rate that no invoice proves.
+    """
+
+    code: str = Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")
+    text: Text
+    at_most: Ratio | None = None
+    of: Literal["award", "others"] = "award"
+    evidence: bool = True
+
+
+class Claims(Shape):
+    """That grantees claim costs, and under which categories."""
+
+    categories: tuple[BudgetCategory, ...] = Field(min_length=1)
+    lines_at_most: int = Field(default=500, ge=1, le=1000)
+
+
 class Deadline(Shape):
     """How long a subject may stay in a state: ``of`` is "noun.state"; ``act`` is what happens by itself then.
 
@@ -269,5 +290,6 @@ class Programme(Shape):
     approvals: tuple[ApprovalTier, ...] = Field(
         default=(), description="who approves a payment, by its sum; none: one finance officer"
     )
+    claims: Claims | None = None
     deadlines: tuple[Deadline, ...] = ()
     reminders: tuple[Reminder, ...] = ()

@@ -255,8 +255,8 @@ def _needed(step: str) -> tuple[str, frozenset[str], tuple[str, ...] | None]:
     """
     noun = step.partition(".")[0]
     if noun == "project":
-        closing = step.startswith("project.conclude_")
-        return noun, PROJECT_FACTS | {"own_conflict"} if closing else PROJECT_FACTS, None
+        more = {"own_conflict"} if step.startswith("project.conclude_") else set[str]()
+        return noun, PROJECT_FACTS | more | ({"claims"} if step == "project.close" else set()), None
     row = static_machines()[noun].steps[step]
     return noun, needs_of([row]), told_by(row)
 

@@ -58,7 +58,7 @@ PAYMENT_COLUMNS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         ),
     ),
 )
-_PROJECT_SKIP = frozenset({"plan", "title", "unit_name", "leader_name", "checklist"})
+_PROJECT_SKIP = frozenset({"plan", "budget", "title", "unit_name", "leader_name", "checklist"})
 _GRANTS = """ARRAY(SELECT g.role FROM role_grant g JOIN person n ON n.id = g.person_id AND n.active
   WHERE g.person_id = %(actor)s AND g.revoked_at IS NULL AND """
 _ROLES = _GRANTS + "(g.project_id = p.id OR starts_with(p.office_path, g.office_path)))"

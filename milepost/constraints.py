@@ -16,6 +16,8 @@ CONSTRAINTS: dict[str, Callable[[], Refusal]] = {
     "project_code_key": lambda: refuse("exists_already", what="code"),
     "task_expert_once": lambda: refuse("expert_in_round_already"),
     "batch_payment_live": lambda: refuse("batch_takes_nothing"),
+    "claim_number_once": lambda: refuse("exists_already", what="claim"),
+    "claim_two_people": lambda: refuse("claim_own"),
     "batch_two_people": lambda: refuse("batch_same_person"),
     "appropriation_once": lambda: refuse("exists_already", what="appropriation"),
     "receivable_two_people": lambda: refuse("claim_same_person"),

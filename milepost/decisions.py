@@ -45,6 +45,7 @@ PARENT: dict[str, str | None] = {
     "task": "round",
     "objection": "notice",
     "review_request": "project",
+    "claim": "project",
     "draw": None,
     "batch": None,
 }
@@ -165,6 +166,8 @@ def _parent_case(
     of_round = frozenset({"round_tasks", "round_state", "audience"})
     of_project = frozenset({"rounds", "audience", "requests", "declined_on"})
     facts = of_project if over == "project" else of_round
+    if noun == "claim":
+        facts |= {"claims"}
     if noun in REVIEW:
         facts |= {"own_conflict", "closed_to"}
     if noun == "receivable":
@@ -238,6 +241,7 @@ LATE = frozenset(
         "bank_credit",
         "batch_of",
         "call",
+        "claim_papers",
         "documents_missing",
         "draw_basis",
         "invitee",
@@ -262,6 +266,18 @@ def _not_handed_in(conn: psycopg.Connection[Any], digests: Sequence[str]) -> lis
     return sorted(set(digests) - {row[0] for row in rows})
 
 
+def _not_had(conn: psycopg.Connection[Any], case: Case) -> list[str]:
+    """The evidence in a claim's lines that neither was brought by who writes nor is in the claim already."""
+    before = {line["evidence"] for line in (case.subject or {}).get("lines", ())}
+    new = sorted({line.evidence for line in case.input.lines if line.evidence} - before)
+    if not new:
+        return []
+    brought = conn.execute(
+        "SELECT sha256 FROM document_upload WHERE person_id = %s AND sha256 = ANY(%s)", (case.actor_id, new)
+    ).fetchall()
+    return sorted(set(new) - {row[0] for row in brought})
+
+
 def _late_facts(conn: psycopg.Connection[Any], case: Case, step: Step) -> None:
     """Facts that depend on the input: who and what it names, the window of a notice."""
     needs = _needs_late(step.needs, step.guards)
@@ -281,6 +297,8 @@ def _late_facts(conn: psycopg.Connection[Any], case: Case, step: Step) -> None:
         facts["call"] = {"chain_id": row[0], "state": row[1]} if row else None
     if "bank_credit" in needs:
         facts["bank_credit"] = credit(conn, case.input.entry_id)
+    if "claim_papers" in needs:
+        facts["claim_papers"] = _not_had(conn, case)
     if "batch_of" in needs:
         facts["batch_of"] = payable(conn, case)
     if "invitee" in needs:

@@ -94,6 +94,24 @@ FACTS: dict[str, str] = {
         "(SELECT c.credits_posted - c.debits_posted - c.debits_pending FROM account c "
         "WHERE c.owner_id = s.project_id AND c.kind = 'paid' AND c.currency = s.currency)"
     ),
+    "claims": LIST.format("SELECT id, number, state FROM claim WHERE project_id = p.id"),
+    "claim_lines": LIST.format(
+        "SELECT id, number, category, amount_minor, allowed_minor FROM claim_line "
+        "WHERE claim_id = s.id AND live ORDER BY number"
+    ),
+    # What was handed in on another line as well: the same file, or the same number of the same payee.
+    "claim_doubles": (
+        "ARRAY(SELECT l.number FROM claim_line l WHERE l.claim_id = s.id AND l.live AND EXISTS ("
+        "SELECT 1 FROM claim_line o WHERE o.live AND o.id <> l.id "
+        "AND (o.evidence = l.evidence OR o.invoice_key = l.invoice_key)))"
+    ),
+    # What is allowed so far under each category, in the project's accepted claims.
+    "category_sums": (
+        "(SELECT coalesce(jsonb_object_agg(x.category, x.allowed), '{}'::jsonb) FROM ("
+        "SELECT l.category, sum(l.allowed_minor) AS allowed FROM claim_line l "
+        "JOIN claim c ON c.id = l.claim_id AND c.state = 'accepted' AND l.live "
+        "WHERE c.project_id = p.id GROUP BY 1) x)"
+    ),
     "call_state": "(SELECT c.state FROM call c WHERE c.id = p.call_id)",
     "audience": LIST.format(
         # Two halves, each by the index on project_id: joined by OR they would read every grant there is.

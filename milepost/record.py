@@ -164,8 +164,14 @@ def _common(
         "actor": str(actor_id),
         "programme": f"{programme.code}:{programme.version}",
         "input": given,
-        "documents": [{"sha256": digest} for digest in given.get("documents", ())],
+        "documents": [{"sha256": digest} for digest in _named(given)],
     }
+
+
+def _named(given: dict[str, Any]) -> list[str]:
+    """The files that an input names, by hash: as documents, or as the evidence of its lines."""
+    lines = [line.get("evidence") for line in given.get("lines", ()) if isinstance(line, dict)]
+    return [*given.get("documents", ()), *dict.fromkeys(digest for digest in lines if digest)]
 
 
 # What each event says for itself; sorted, as a canonical body is.

@@ -32,6 +32,7 @@ NOUNS: dict[str, Noun] = {
         Noun("notice", "project_id"),
         Noun("objection", "project_id"),
         Noun("review_request", "project_id"),
+        Noun("claim", "project_id"),
         Noun("call", "chain_id"),
         Noun("draw", "chain_id"),
         Noun("batch", "chain_id"),

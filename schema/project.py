@@ -22,6 +22,7 @@ class Project(SQLModel, table=True):
         CheckConstraint(
             "open_objections >= 0 AND holds >= 0 AND integrity_flags >= 0", name="project_counts"
         ),
+        CheckConstraint("verified_minor >= 0", name="project_verified_not_negative"),
         Index("project_by_office", "office_path", "state"),
         Index("project_by_programme", "programme_id", "state"),
     )
@@ -39,6 +40,7 @@ class Project(SQLModel, table=True):
     requested_minor: int = minor()
     award_minor: int | None = minor(null=True)
     plan: Any = document(default="[]")
+    budget: Any = document()
     state: str = words()
     version: int
     machine: str = words()
@@ -56,6 +58,8 @@ class Project(SQLModel, table=True):
     grantee_signed_on: date | None = None
     agreement_signed_on: date | None = None
     own_contribution_minor: int = minor(default=0)
+    verified_minor: int = minor(default=0)
+    accounts_until: date | None = None
     payee_id: UUID | None = Field(default=None, nullable=True)
     acceptance_outcome: str | None = words(null=True)
     rectified: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})

@@ -4,6 +4,7 @@ from sqlmodel import SQLModel
 
 from schema import (
     bank,
+    claims,
     draws,
     evidence,
     experts,
@@ -20,6 +21,7 @@ metadata = SQLModel.metadata
 
 __all__ = [
     "bank",
+    "claims",
     "draws",
     "evidence",
     "experts",

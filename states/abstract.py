@@ -57,6 +57,7 @@ ENDS: dict[str, frozenset[str]] = {
     "notice": frozenset({"ended", "withdrawn"}),
     "objection": frozenset({"upheld", "dismissed"}),
     "review_request": frozenset({"upheld", "dismissed"}),
+    "claim": frozenset({"accepted", "withdrawn"}),
     "draw": frozenset({"drawn", "void"}),
     "batch": frozenset({"closed", "lapsed", "discarded"}),
 }
@@ -89,6 +90,7 @@ QUIET: dict[str, str] = {
     "project.evidence_contribution": "environment: own contribution",
     "project.report_spending": "environment: spending of a paid tranche",
     "project.record_review": "environment: required reviews",
+    "project.set_budget": "what is planned by category bounds no payment",
 }
 
 
@@ -144,6 +146,7 @@ NOTHING_YET: dict[str, Any] = {
     "declined_on": None,
     "noticed_minor": None,
     "own_conflict": False,
+    "claims": [],
 }
 
 
@@ -380,6 +383,8 @@ class Model:
                 "requests": [{"state": project["request"]}],
                 "noticed_minor": None,
                 "own_conflict": False,
+                # Claims are decided by themselves, whatever the project does; see ``claim.STEPS``.
+                "claims": [],
                 "call_state": "open",
                 "deadline_due": PAST.isoformat() if acts else None,
                 "notice_window": {"opens_on": PAST, "closes_on": PAST},

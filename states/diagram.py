@@ -34,6 +34,7 @@ GOAL = {
     "notice": "ended",
     "objection": "upheld",
     "review_request": "upheld",
+    "claim": "accepted",
     "draw": "drawn",
     "call": "open",
     "appropriation": "closed",

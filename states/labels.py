@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
 
-from config.programmes import Criterion, Programme, Review, RuleSet, Text, Tranche
+from config.programmes import BudgetCategory, Claims, Criterion, Programme, Review, RuleSet, Text, Tranche
 from states.approvals import Progress, listed
 from states.machines import STATIC
 from states.project import project_steps
@@ -30,6 +30,7 @@ NOUNS: Mapping[str, Text] = {
     "notice": words("公示", "Public notice"),
     "objection": words("异议", "Objection"),
     "review_request": words("复审请求", "Request for review"),
+    "claim": words("费用申报", "Cost claim"),
     "call": words("申报指南", "Call"),
     "draw": words("专家抽取", "Draw of experts"),
     "appropriation": words("年度预算", "Appropriation"),
@@ -116,6 +117,13 @@ STATES: Mapping[str, Mapping[str, Text]] = {
         "filed": words("待答复", "To be answered"),
         "upheld": words("成立", "Upheld"),
         "dismissed": words("驳回", "Dismissed"),
+    },
+    "claim": {
+        "draft": words("草稿", "Draft"),
+        "submitted": words("待审核", "To be examined"),
+        "returned": words("已退回", "Returned"),
+        "accepted": words("已审定", "Accepted"),
+        "withdrawn": words("已撤回", "Withdrawn"),
     },
     "draw": {
         "announced": words("已公告，待随机值", "Announced, waiting for its value"),
@@ -257,6 +265,7 @@ def every_step() -> Mapping[str, Step]:
         stages=tuple(STAGES),
         review=Review(rubric=(Criterion(code="all", text=name, max=1),)),
         tranches=(Tranche(code="all", title=name, waits_for="agreement", gates=()),),
+        claims=Claims(categories=(BudgetCategory(code="all", text=name),)),
     )
     rows = [*project_steps(everything), *(step for steps in STATIC.values() for step in steps)]
     return {step.name: step for step in rows}
@@ -274,6 +283,8 @@ def _codes(value: str, programme: Programme | None, locale: str) -> str:
         known.update({item.code: item.text for item in programme.checklist})
         if programme.review is not None:
             known.update({criterion.code: criterion.text for criterion in programme.review.rubric})
+        if programme.claims is not None:
+            known.update({category.code: category.text for category in programme.claims.categories})
     join = "、" if locale == "zh" else ", "
     return join.join(said(known[c], locale) if c in known else c for c in value.split(", "))
 
@@ -315,7 +326,7 @@ def _param(key: str, value: object, noun: str, programme: Programme | None, loca
         return said(duty_label(value), locale)
     if key in ("kinds", "rules"):
         return join.join(said(choice_label(kind), locale) for kind in value.split(", "))
-    if key in ("missing", "criterion"):
+    if key in ("missing", "criterion", "category", "known_categories"):
         return _codes(value, programme, locale)
     return value
 

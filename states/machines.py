@@ -10,6 +10,8 @@ from config.programmes import BUILT_IN_DAYS, Deadline, Programme, Reminder
 from states import (
     bank_guards,
     batch,
+    claim_guards,
+    claims,
     draws,
     funding,
     gates,
@@ -30,7 +32,7 @@ from states.stages import STAGES
 from states.step import NounMachine, Step
 
 # Their guards enter the table when they are read.
-assert review_guards and bank_guards and payment_guards and receivable_guards
+assert review_guards and bank_guards and payment_guards and receivable_guards and claim_guards
 
 STATIC: dict[str, tuple[Step, ...]] = {
     "milestone": milestone.STEPS,
@@ -42,6 +44,7 @@ STATIC: dict[str, tuple[Step, ...]] = {
     "notice": review.NOTICE_STEPS,
     "objection": review.OBJECTION_STEPS,
     "review_request": review_requests.STEPS,
+    "claim": claims.STEPS,
     "call": funding.CALL_STEPS,
     "draw": draws.STEPS,
     "batch": batch.STEPS,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from config.programmes import Programme
 from schema.inputs import Contribute, LiftHold, PlaceHold, Reason, RecordReview, ReportSpending
 from states.case import Case, Change, Follow
+from states.claims import budgeted
 from states.stages import GRANTEE, STAGES
 from states.step import SAME, Effect, Notify, Step, words
 
@@ -241,4 +242,5 @@ def project_steps(programme: Programme) -> tuple[Step, ...]:
                 effect=_spend,
             ),
         ]
+    rows += budgeted(programme, (*after_application, "application", *funded))
     return tuple(rows)

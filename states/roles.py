@@ -19,6 +19,9 @@ ROLES: dict[str, Text] = {
 
 _APPLICATION = {"project.apply", "project.revise", "project.describe", "project.submit", "project.withdraw"}
 
+_CLAIMING = {"claim.open", "claim.save", "claim.submit", "claim.withdraw", "project.set_budget"}
+_EXAMINING = {"claim.examine", "claim.accept", "claim.return"}
+
 PERMISSIONS: dict[str, frozenset[str]] = {
     "applicant": frozenset(
         _APPLICATION
@@ -29,11 +32,13 @@ PERMISSIONS: dict[str, frozenset[str]] = {
             "milestone.report",
             "payee.enter",
             "review_request.file",
+            *_CLAIMING,
         }
     ),
     "principal_investigator": frozenset(
         _APPLICATION
         | {"project.sign_leader_pledge", "project.report_spending", "milestone.report", "review_request.file"}
+        | _CLAIMING
     ),
     "programme_officer": frozenset(
         {
@@ -95,6 +100,8 @@ PERMISSIONS: dict[str, frozenset[str]] = {
             "receivable.establish",
             "receivable.cancel",
             "receivable.propose_write_off",
+            "project.set_budget",
+            *_EXAMINING,
         }
     ),
     "evaluator": frozenset({"milestone.accept", "milestone.return", "milestone.reject"}),
@@ -118,6 +125,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
             "batch.make",
             "batch.hand_over",
             "batch.discard",
+            *_EXAMINING,
             "project.place_hold",
             "project.lift_hold",
             "receivable.establish",

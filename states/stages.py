@@ -403,6 +403,8 @@ def _closure(following: str, programme: Programme) -> tuple[Step, ...]:
     guards = ["acceptance_decided", "payments_finished"]
     if not {"implementation", "acceptance"} & set(programme.stages):
         guards.append("milestones_finished")
+    if programme.claims is not None:
+        guards.append("claims_finished")
     return (
         Step(
             "project.close",

@@ -1,4 +1,4 @@
-"""What people call a subject: a project's code, a part of it such as ``P-1/m2`` or ``P-1/t1``, or an id."""
+"""What people call a subject: a project's code, a part of it (``P-1/m2``, ``P-1/t1``, ``P-1/c1``), or an id."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from milepost.db import Session
 from milepost.queries.named import Named
 from schema.nouns import NOUNS
 
-FORMS = "CODE, CODE/m2, CODE/t1, CODE/payee, CODE/round, CODE/notice, UUID"
+FORMS = "CODE, CODE/m2, CODE/t1, CODE/c1, CODE/payee, CODE/round, CODE/notice, UUID"
 # The newest of each; of a tranche, its newest attempt.
 _NUMBERED = {
+    "c": ("claim", "SELECT id FROM claim WHERE project_id = %s AND number = %s"),
     "m": ("milestone", "SELECT id FROM milestone WHERE project_id = %s AND number = %s"),
     "t": (
         "payment",
@@ -54,7 +55,7 @@ def _by_code(session: Session, text: str) -> Named | None:
         return None
     if not slash:
         return _described(session, "project", row[0])
-    numbered = re.fullmatch(r"([mt])(\d{1,6})", part)
+    numbered = re.fullmatch(r"([cmt])(\d{1,6})", part)
     if numbered is not None:
         noun, sql = _NUMBERED[numbered[1]]
         part_row = session.conn.execute(sql, (row[0], int(numbered[2]))).fetchone()

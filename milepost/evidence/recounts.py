@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from milepost.evidence.receivable_recounts import receivable_recounts
 from milepost.evidence.recount_shape import INPUT as _INPUT
 from milepost.evidence.recount_shape import Recount
+from milepost.evidence import claim_recounts
 from schema.nouns import NOUNS
 from schema.payment import LIVE
 from states.payment import STEPS as PAYMENT_STEPS
@@ -55,6 +56,7 @@ TYPED: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("batch", ("batch.write",), ("file_name", "sha256", "staged_as")),
     ("call", ("call.announce",), ("programme_id", "title", "opens_on", "closes_on")),
     ("appropriation", ("appropriation.vote",), ("programme_id", "fiscal_year", "currency")),
+    *claim_recounts.TYPED,
 )
 
 
@@ -66,6 +68,7 @@ def recounts() -> Iterator[Recount]:
     yield from _counters()
     yield from _MONEY
     yield from receivable_recounts()
+    yield from (Recount(*claim) for claim in claim_recounts.CLAIMS)
     yield from _duties()
     yield _DOCUMENTS
 

@@ -10,6 +10,7 @@ from milepost.cases import load_cases
 from milepost.db import Session
 from milepost.facts import FACTS
 from milepost.programmes import load_published
+from milepost.queries.claims import Figures, figures
 from milepost.queries.sight import (
     GRANTEES,
     MINE,
@@ -23,6 +24,7 @@ from milepost.queries.sight import (
     rows,
 )
 from states.approvals import progress
+from states.claim_guards import categories
 from states.gates import shut_gates
 from states.machines import Compiled
 from states.refusals import Refusal
@@ -91,6 +93,8 @@ class ProjectView:
     notices: list[Row] = field(default_factory=list)
     objections: list[Row] = field(default_factory=list)
     review_requests: list[Row] = field(default_factory=list)
+    claims: list[Row] = field(default_factory=list)
+    figures: list[Figures] = field(default_factory=list)
     holds: list[Row] = field(default_factory=list)
     deadlines: list[Row] = field(default_factory=list)
     votes: list[Row] = field(default_factory=list)
@@ -110,6 +114,7 @@ class ProjectView:
             "notice": self.notices,
             "objection": self.objections,
             "review_request": self.review_requests,
+            "claim": self.claims,
         }
 
 
@@ -136,6 +141,7 @@ _READS: dict[str, str] = {
     "objection": f"SELECT s.* FROM objection s WHERE s.project_id = %(id)s AND {_OPEN} ORDER BY s.id",
     "review_request": f"""SELECT s.* FROM review_request s WHERE s.project_id = %(id)s
       AND (%(grantee)s OR {_OPEN}) ORDER BY s.id""",
+    "claim": "SELECT s.* FROM claim s WHERE s.project_id = %(id)s ORDER BY s.number",
 }
 _VOTES = f"""SELECT v.round_id, v.present, v.in_favour, v.against, v.abstained, v.minutes, v.recorded_at,
   n.name AS recorded_by FROM vote v JOIN person n ON n.id = v.recorded_by
@@ -196,6 +202,9 @@ def _read_parts(session: Session, view: ProjectView) -> None:
         shown = payment["state"] in APPROVING and sight.names
         told = (view.compiled.programme, payment["amount_minor"], payment["duties"])
         payment["approvals"] = progress(*told) if shown else None
+    if "claim" in sight.nouns and view.compiled.programme.claims is not None:
+        codes = list(categories(view.compiled.programme))
+        view.figures = figures(session, view.row["id"], view.row["budget"], codes)
     for payee in view.payees:
         if not sight.account_numbers:
             payee["account_no"] = masked(payee["account_no"])

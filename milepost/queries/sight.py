@@ -23,7 +23,7 @@ from schema.nouns import NOUNS, REVIEW
 
 Row = dict[str, Any]
 
-_PARTS = frozenset({"project", "milestone", "payment", "payee", "notice", "receivable"})
+_PARTS = frozenset({"project", "milestone", "payment", "payee", "notice", "receivable", "claim"})
 OWN_REQUESTS = frozenset({"review_request"})
 SEES: dict[str, frozenset[str]] = {
     "applicant": _PARTS | OWN_REQUESTS,
@@ -107,6 +107,8 @@ class Sight:
 
     def sees(self, noun: str, row: Row) -> bool:
         """Whether one subject is shown."""
+        if noun == "claim" and row["state"] == "draft" and not self.roles & (GRANTEES | {"supervisor"}):
+            return False
         if noun in self.nouns:
             return True
         if noun in self.closed:

@@ -74,9 +74,9 @@ SELECT i.noun, i.subject_id, i.project_id, i.due_on, coalesce(p.code, left(w.id:
   coalesce(p.title, w.title) AS title, p.unit_name, coalesce(p.programme_id, w.programme_id) AS programme_id,
   p.currency,
   CASE i.noun WHEN 'project' THEN p.state
-    ELSE coalesce(m.state, y.state, e.state, t.state, r.state, o.state, n.state, q.state, w.state)
+    ELSE coalesce(m.state, y.state, e.state, t.state, r.state, o.state, n.state, q.state, f.state, w.state)
   END AS state,
-  coalesce(m.number, k.number, r.number) AS number, m.title AS part_title, y.amount_minor, r.stage,
+  coalesce(m.number, k.number, r.number, f.number) AS number, m.title AS part_title, y.amount_minor, r.stage,
   i.noun = 'task' AND t.expert_id = %(actor)s AS own_task
 FROM one i LEFT JOIN project p ON p.id = i.project_id
 LEFT JOIN draw w ON i.noun = 'draw' AND w.id = i.subject_id
@@ -89,6 +89,7 @@ LEFT JOIN round r ON (i.noun = 'round' AND r.id = i.subject_id) OR r.id = t.roun
 LEFT JOIN objection o ON i.noun = 'objection' AND o.id = i.subject_id
 LEFT JOIN notice n ON i.noun = 'notice' AND n.id = i.subject_id
 LEFT JOIN review_request q ON i.noun = 'review_request' AND q.id = i.subject_id
+LEFT JOIN claim f ON i.noun = 'claim' AND f.id = i.subject_id
 WHERE %(after_day)s::date IS NULL
   OR (coalesce(i.due_on, 'infinity'), i.subject_id) > (%(after_day)s, %(after_id)s)
 ORDER BY coalesce(i.due_on, 'infinity'), i.subject_id LIMIT %(limit)s"""

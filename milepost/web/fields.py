@@ -16,7 +16,7 @@ from milepost.db import Session
 from milepost.documents import described
 from milepost.queries import office
 from milepost.queries.sight import Subject
-from milepost.web import form_rows
+from milepost.web import claim_rows, form_rows
 from schema.money import CURRENCIES, Money
 from states.guards import GUARDS
 from states.labels import choice_label, said
@@ -139,6 +139,8 @@ def _present(asked: Asked, name: str, info: FieldInfo) -> Any:
     widget = widget_of(name, info)
     if widget in ("checklist", "documents"):
         return []
+    if widget in claim_rows.WIDGETS:
+        return claim_rows.present(asked, widget)
     rows = form_rows.present(asked, name, widget)
     if rows is not None:
         return rows
@@ -184,6 +186,8 @@ def _with_options(asked: Asked, made: Field, widget: str, info: FieldInfo) -> Fi
         return replace(made, hint=_money_hint(asked))
     if kind == "currency":
         return replace(made, widget="select", options=tuple(Option(c, c) for c in CURRENCIES))
+    if kind in claim_rows.WIDGETS:
+        return replace(made, options=tuple(Option(*choice) for choice in claim_rows.choices(asked)))
     if kind == "checklist" and asked.programme:
         options = [Option(i.code, said(i.text, locale)) for i in asked.programme.checklist]
     elif kind == "rubric" and asked.programme and asked.programme.review:

@@ -22,7 +22,7 @@ from states.step import SAME, Step
 # Inputs that say no more than why: steps that share one of these are not one form with two buttons.
 _GENERIC = frozenset({"NoInput", "Note", "Reason"})
 # Another stage; a panel that does not vote; nothing was decided against the application.
-_NO_OCCASION = frozenset({"stage_differs", "ballot_not_wanted", "nothing_to_review"})
+_NO_OCCASION = frozenset({"stage_differs", "ballot_not_wanted", "nothing_to_review", "claims_not_foreseen"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +170,8 @@ def home_of(noun: str, subject_id: UUID, project_id: UUID | None, *, as_expert: 
         return "/bank"
     if noun == "payment":
         return f"/payments/{subject_id}"
+    if noun == "claim":
+        return f"/claims/{subject_id}"
     if noun in ("call", "appropriation"):
         return f"/{noun}s"
     if noun == "project" or project_id is None:

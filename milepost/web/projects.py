@@ -31,6 +31,7 @@ from milepost.web.offers import Offer, heading, home_of, offers_for, roots
 from milepost.web.render import page
 from milepost.web.visitor import Member, Missing, Visitor
 from schema.nouns import NOUNS
+from states.claim_guards import categories
 from states.labels import said
 from states.machines import Compiled
 from states.roles import PERMISSIONS
@@ -130,6 +131,7 @@ class ProjectPage:
     names: dict[UUID, str]
     feedback: list[Row]
     subjects: Callable[[list[str]], list[str]]
+    categories: dict[str, str]
 
 
 def _stages(project: ProjectView) -> list[tuple[str, str]]:
@@ -170,6 +172,7 @@ def project(visitor: Member, id: UUID, before: str = "") -> Response:
         names,
         feedback(visitor.session, id, found.compiled.programme) if found.sight.grantee_only else [],
         lambda codes: [said(subject_label(code), visitor.locale) for code in codes],
+        {code: said(c.text, visitor.locale) for code, c in categories(found.compiled.programme).items()},
     )
     return page(visitor, "project.html", view)
 

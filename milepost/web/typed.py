@@ -15,7 +15,7 @@ from starlette.datastructures import FormData, UploadFile
 
 from config.programmes import Text
 from milepost.documents import DocumentError, not_brought, store
-from milepost.web import form_rows
+from milepost.web import claim_rows, form_rows
 from milepost.web.fields import Asked, Field, bare_type, documents_kept, fields_of, widget_of
 from schema.money import CURRENCIES, Money, MoneyError
 from states.labels import said
@@ -63,6 +63,8 @@ def read(asked: Asked, form: FormData, upload_bytes_max: int) -> Reading:
         reader = _READERS.get(widget, _line)
         if widget == "documents":
             _documents(asked, form, name, reading, upload_bytes_max)
+        elif widget == "claim_lines":
+            claim_rows.read_lines(asked, form, name, reading, upload_bytes_max)
         else:
             reader(asked, form, name, reading)
     if reading.errors:
@@ -272,6 +274,8 @@ _READERS = {
     "subjects": form_rows.read_subjects,
     "team": form_rows.read_rows,
     "unsuitable": form_rows.read_rows,
+    "claim_findings": claim_rows.read_findings,
+    "budget": claim_rows.read_budget,
 }
 
 __all__ = ["Reading", "bare_type", "problem", "read"]

@@ -17,7 +17,7 @@ from milepost.actions import SYSTEM, Actor, Order, Receipt, perform
 from milepost.clock import SimulatedClock
 from milepost.db import Database, Session
 from milepost.programmes import Published, ensure_system, publish
-from tests.invariants import town_bank, town_receivable, town_review
+from tests.invariants import town_bank, town_claims, town_receivable, town_review
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = sorted((ROOT / "config" / "programmes").glob("*.toml"))
@@ -103,6 +103,10 @@ class Town:
     def drawing(self) -> Published:
         """A programme like the town's that draws its panels."""
         return self.publish(town_review.drawing_text(programme_text()))
+
+    def claiming(self) -> Published:
+        """A lean programme whose grantees claim costs."""
+        return self.publish(town_claims.claiming_text(programme_text("small-grants")))
 
     def publish(self, text: str) -> Published:
         """Publish a programme's text."""
@@ -514,6 +518,7 @@ _STAND: dict[str, Callable[[Town, str], UUID]] = {
     "notice": _notice,
     "objection": _objection,
     "review_request": town_review.review_request,
+    "claim": town_claims.claim,
     "call": _call,
     "draw": town_review.draw,
     "batch": town_bank.batch,

@@ -1,0 +1,87 @@
+"""What cost claims say of themselves, counted again from their lines and from the events."""
+
+from __future__ import annotations
+
+_INPUT = "convert_from({e}.body, 'UTF8')::jsonb->'input'"
+
+# noun, the steps that enter it, the columns: read by ``milepost.evidence.recounts``.
+TYPED: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
+    ("claim", ("claim.open", "claim.save"), ("period_from", "period_to", "lines")),
+    ("project", ("project.set_budget",), ("budget",)),
+)
+
+# (code, Chinese, English, query)
+CLAIMS: tuple[tuple[str, str, str, str], ...] = (
+    (
+        "claim_differs",
+        "费用申报的金额与其明细不符",
+        "the sums of a cost claim are not those of its lines",
+        """SELECT c.id, c.claimed_minor || '/' || c.allowed_minor,
+                  coalesce(l.claimed, 0) || '/' || coalesce(l.allowed, 0)
+             FROM claim c
+             LEFT JOIN (SELECT claim_id, submission, sum(amount_minor) AS claimed,
+                               sum(coalesce(allowed_minor, -amount_minor)) AS allowed,
+                               bool_and(live) AS live FROM claim_line GROUP BY 1, 2) l
+               ON l.claim_id = c.id AND l.submission = c.submission
+            WHERE c.claimed_minor <> coalesce(l.claimed, 0)
+               OR c.allowed_minor <> CASE c.state WHEN 'accepted' THEN coalesce(l.allowed, 0) ELSE 0 END
+               OR (c.state IN ('submitted', 'accepted')) <> coalesce(l.live, false)""",
+    ),
+    (
+        "claim_differs",
+        "费用明细与提交时不符",
+        "a line of a cost claim is not what was handed in",
+        f"""WITH sent AS (
+              SELECT e.subject_id AS claim_id, row_number() OVER (PARTITION BY e.subject_id ORDER BY e.seq)
+                     AS submission,
+                     (SELECT {_INPUT.format(e="w")}->'lines' FROM event w WHERE w.subject_id = e.subject_id
+                       AND w.step IN ('claim.open', 'claim.save') AND w.subject_seq < e.subject_seq
+                       ORDER BY w.subject_seq DESC LIMIT 1) AS lines
+                FROM event e WHERE e.step = 'claim.submit'),
+            line AS (SELECT s.claim_id, s.submission, n.number, n.line
+                FROM sent s CROSS JOIN LATERAL jsonb_array_elements(s.lines) WITH ORDINALITY n(line, number))
+            SELECT coalesce(l.claim_id, x.claim_id),
+                   coalesce(x.number || ' ' || x.amount_minor, '-'), coalesce(l.line::text, '-')
+              FROM claim_line x FULL JOIN line l
+                ON l.claim_id = x.claim_id AND l.submission = x.submission AND l.number = x.number
+             WHERE x.id IS NULL OR l.claim_id IS NULL
+                OR (x.category, x.spent_on::text, x.payee, x.invoice_no, x.description, x.amount_minor::text,
+                    coalesce(x.evidence, '-'))
+                   IS DISTINCT FROM (l.line->>'category', l.line->>'spent_on', l.line->>'payee',
+                    l.line->>'invoice_no', l.line->>'description', l.line->>'amount_minor',
+                    coalesce(l.line->>'evidence', '-'))""",
+    ),
+    (
+        "claim_differs",
+        "核定金额或理由与审核时所填不符",
+        "what is allowed of a line is not what its examiner found",
+        f"""WITH found AS (
+              SELECT DISTINCT ON (e.subject_id, s.submission, (f->>'number')::int)
+                     e.subject_id AS claim_id, s.submission, (f->>'number')::int AS number,
+                     (f->>'allowed_minor')::bigint AS allowed, f->>'reason' AS reason, e.actor_id
+                FROM event e
+               CROSS JOIN LATERAL (SELECT count(*) AS submission FROM event w
+                     WHERE w.subject_id = e.subject_id AND w.step = 'claim.submit' AND w.subject_seq < e.subject_seq) s
+               CROSS JOIN LATERAL jsonb_array_elements({_INPUT.format(e="e")}->'findings') f
+               WHERE e.step = 'claim.examine'
+               ORDER BY 1, 2, 3, e.subject_seq DESC)
+            SELECT coalesce(x.claim_id, f.claim_id), coalesce(x.number || ' ' || x.allowed_minor, '-'),
+                   coalesce(f.number || ' ' || f.allowed, '-')
+              FROM (SELECT * FROM claim_line WHERE allowed_minor IS NOT NULL) x
+              FULL JOIN found f ON f.claim_id = x.claim_id AND f.submission = x.submission
+                   AND f.number = x.number
+             WHERE (x.allowed_minor, x.reason, x.examined_by)
+                   IS DISTINCT FROM (f.allowed, f.reason, f.actor_id)""",
+    ),
+    (
+        "counter_differs",
+        "项目的核定支出与已审定的费用申报不符",
+        "a project's verified spending is not what its accepted claims allow",
+        """SELECT p.id, p.verified_minor || ' ' || coalesce(p.accounts_until::text, '-'),
+                  coalesce(c.allowed, 0) || ' ' || coalesce(c.until::text, '-') FROM project p
+             LEFT JOIN (SELECT project_id, sum(allowed_minor) AS allowed, max(period_to) AS until
+                          FROM claim WHERE state = 'accepted' GROUP BY 1) c ON c.project_id = p.id
+            WHERE p.verified_minor <> coalesce(c.allowed, 0)
+               OR p.accounts_until IS DISTINCT FROM c.until""",
+    ),
+)
