@@ -1,4 +1,4 @@
-"""What people call a subject: a project's code, a part of it (``P-1/m2``, ``P-1/t1``, ``P-1/c1``), or an id."""
+"""What people call a subject: a project's code, a part of it (``P-1/m2``, ``/t1``, ``/c1``), or an id."""
 
 from __future__ import annotations
 

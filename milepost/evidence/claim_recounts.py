@@ -61,7 +61,8 @@ CLAIMS: tuple[tuple[str, str, str, str], ...] = (
                      (f->>'allowed_minor')::bigint AS allowed, f->>'reason' AS reason, e.actor_id
                 FROM event e
                CROSS JOIN LATERAL (SELECT count(*) AS submission FROM event w
-                     WHERE w.subject_id = e.subject_id AND w.step = 'claim.submit' AND w.subject_seq < e.subject_seq) s
+                     WHERE w.subject_id = e.subject_id AND w.step = 'claim.submit'
+                       AND w.subject_seq < e.subject_seq) s
                CROSS JOIN LATERAL jsonb_array_elements({_INPUT.format(e="e")}->'findings') f
                WHERE e.step = 'claim.examine'
                ORDER BY 1, 2, 3, e.subject_seq DESC)

@@ -94,7 +94,7 @@ def _examined(asked: Asked) -> list[dict[str, Any]]:
     ]
 
 
-# What was typed -----------------------------------------------------------------------------------------------
+# What was typed ---------------------------------------------------------------------------------------
 
 
 def _cell(form: FormData, name: str, position: int) -> str:

@@ -215,8 +215,8 @@ ATTACKS = [
     ("UPDATE project SET verified_minor = 1 WHERE id = %(project)s", "MP003"),
     ("DELETE FROM claim_line WHERE claim_id = %(id)s", "42501"),
     (
-        "INSERT INTO claim_line SELECT gen_random_uuid(), project_id, claim_id, submission, number + 1, category, "
-        "spent_on, payee, invoice_no, invoice_key, description, amount_minor, evidence, live "
+        "INSERT INTO claim_line SELECT gen_random_uuid(), project_id, claim_id, submission, number + 1, "
+        "category, spent_on, payee, invoice_no, invoice_key, description, amount_minor, evidence, live "
         "FROM claim_line WHERE claim_id = %(id)s",
         "MP003",
     ),

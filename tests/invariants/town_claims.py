@@ -15,7 +15,7 @@ CLAIMS = """
 categories = [
   { code = "equipment", text = { zh = "设备费", en = "Equipment" }, at_most = "50%" },
   { code = "staff", text = { zh = "人员费", en = "Staff" } },
-  { code = "indirect", text = { zh = "间接费用", en = "Indirect" }, at_most = "20%", of = "others", evidence = false },
+  { code = "indirect", text = { zh = "间接费", en = "-" }, at_most = "20%", of = "others", evidence = false },
 ]
 """
 PERIOD = {"period_from": "2025-01-01", "period_to": "2025-02-28"}
