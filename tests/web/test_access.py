@@ -78,6 +78,8 @@ MEMBERS = {
     "GET /projects/{id}",
     "GET /payments/{id}",
     "GET /payments/{id}/papers/{kind}",
+    "GET /claims/{id}",
+    "GET /claims/{id}/evidence/{digest}",
     "GET /tasks/{id}",
     "GET /tasks/{id}/draft",
     "POST /tasks/{id}/draft/take",

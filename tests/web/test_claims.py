@@ -107,7 +107,9 @@ def test_an_invoice_of_another_project_is_pointed_out_to_the_office_and_to_nobod
         assert send(grantee, "claim.open", project, **given, files=file).status_code == 303
         claims.append(world.value("SELECT id FROM claim WHERE project_id = %s", project))
         assert grantee.take("claim.submit", claims[-1]).status_code == 303
-    code = world.value("SELECT p.code FROM project p JOIN claim c ON c.project_id = p.id WHERE c.id = %s", claims[0])
+    code = world.value(
+        "SELECT p.code FROM project p JOIN claim c ON c.project_id = p.id WHERE c.id = %s", claims[0]
+    )
     assert code in finance.get(f"/claims/{claims[1]}").text
     assert code in finance.get(f"/steps/claim.examine/{claims[1]}").text
     assert f">{code}<" not in grantee.get(f"/claims/{claims[1]}").text

@@ -17,6 +17,7 @@ from milepost.actions import SYSTEM, Actor
 from milepost.clock import SimulatedClock
 from milepost.db import Database
 from milepost.demo.people import NewPerson, enter_people
+from milepost.documents import store
 from milepost.mail import templates
 from milepost.mail.facts import load_letters
 from milepost.mail.outbox import Mailing, queue_many
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
 ACCOUNT = "6222000011112222"
 OBJECTOR, PHONE = "匿名举报人甲", "13912345678"
 EXPERT_WORDS = "与项目负责人同单位"
+
+EXAMPLE = Path(__file__).resolve().parents[3] / "examples" / "cost-claims" / "programme.toml"
 
 
 # -- the start-up check ------------------------------------------------------------------------------------
@@ -214,6 +217,26 @@ def _second_attester(world: World) -> None:
         world.take(Actor(fifth.id, fresh=True), "payment.confirm", payment)
 
 
+def _claims(world: World) -> None:
+    claiming = build(world.database, EXAMPLE, name="C")
+    project = claiming.project_at("implementation")
+    today = world.clock.today()
+    period = {name: (today - timedelta(days=days)).isoformat()
+              for name, days in (("period_from", 60), ("period_to", 1))}  # fmt: skip
+    line = {"category": "indirect", "spent_on": period["period_to"], "payee": "示例", "description": "示例",
+            "amount_minor": 1}  # fmt: skip
+    both = [line, {**line, "category": "staff", "amount_minor": 10}]
+    with world.database.session() as session:
+        both[1]["evidence"] = store(session, "a.pdf", b"%PDF-1.7", world.who("applicant").id, 99).sha256
+    claim = claiming.take("applicant", "claim.open", project, **period, lines=both).subject_id
+    claiming.take("applicant", "claim.submit", claim)
+    claiming.take("finance_officer", "claim.return", claim, reason="示例")
+    claiming.take("applicant", "claim.submit", claim)
+    findings = [{"number": n, "allowed_minor": line["amount_minor"]} for n, line in enumerate(both, start=1)]
+    claiming.take("finance_officer", "claim.examine", claim, findings=findings)
+    claiming.take("finance_officer", "claim.accept", claim)
+
+
 def _by_flows(world: World) -> None:
     officer, expert = world.people["programme_officer"][0].id, world.people["expert"][8].id
     payment = world.value("SELECT id FROM payment WHERE state = 'planned' LIMIT 1")
@@ -245,6 +268,7 @@ def _everything_happens(world: World) -> None:
         _stops,
         _payments,
         _large_sums,
+        _claims,
         _second_attester,
         refunds,
         _by_flows,
