@@ -5,8 +5,8 @@ from pathlib import Path
 from alembic import op
 from sqlalchemy import text
 
-revision = "0009"
-down_revision = "0008"
+revision = "0010"
+down_revision = "0009"
 
 HERE = Path(__file__)
 TABLES = HERE.with_name(f"{HERE.stem}_tables.sql")
