@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from milepost.evidence import claim_recounts
 from milepost.evidence.receivable_recounts import receivable_recounts
 from milepost.evidence.recount_shape import INPUT as _INPUT
 from milepost.evidence.recount_shape import Recount
-from milepost.evidence import claim_recounts
 from schema.nouns import NOUNS
 from schema.payment import LIVE
 from states.payment import STEPS as PAYMENT_STEPS

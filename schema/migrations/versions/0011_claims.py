@@ -5,8 +5,8 @@ from pathlib import Path
 from alembic import op
 from sqlalchemy import text
 
-revision = "0010"
-down_revision = "0009"
+revision = "0011"
+down_revision = "0010"
 
 HERE = Path(__file__)
 TABLES = HERE.with_name(f"{HERE.stem}_tables.sql")
