@@ -40,6 +40,8 @@ def names_are_unique(programme: Programme) -> Iterator[Found]:
     yield from _repeated("code_repeated", checklist, lambda n: ("checklist", n, "code"))
     tranches = [tranche.code for tranche in programme.tranches]
     yield from _repeated("code_repeated", tranches, lambda n: ("tranches", n, "code"))
+    sources = [source.code for source in programme.budget.sources]
+    yield from _repeated("code_repeated", sources, lambda n: ("budget", "sources", n, "code"))
     deadlines = [deadline.name for deadline in programme.deadlines]
     yield from _repeated("code_repeated", deadlines, lambda n: ("deadlines", n, "name"))
     if programme.review is not None:

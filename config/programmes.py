@@ -239,6 +239,28 @@ class Claims(Shape):
     lines_at_most: int = Field(default=500, ge=1, le=1000)
 
 
+class Source(Shape):
+    """Whose money a programme spends: the city's own, a transfer of the region, a fund (资金来源)."""
+
+    code: str = Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)
+    title: Text
+
+
+class Budget(Shape):
+    """Where the money comes from, in the order of spending; when it lapses; what approvals are held to.
+
+    Unspent for ``lapse_after_years`` years, money may be carried over no more and goes back to the treasury
+    (two: Budget Law art. 42). ``fits_before_approval``: an award has to fit into what is free of the years
+    that it falls into.
+    """
+
+    sources: tuple[Source, ...] = Field(
+        default=(Source(code="own", title=Text(zh="本级财政", en="Own budget")),), min_length=1
+    )
+    lapse_after_years: int = Field(default=2, ge=1, le=20)
+    fits_before_approval: bool = False
+
+
 class Deadline(Shape):
     """How long a subject may stay in a state: ``of`` is "noun.state"; ``act`` is what happens by itself then.
 
@@ -291,5 +313,6 @@ class Programme(Shape):
         default=(), description="who approves a payment, by its sum; none: one finance officer"
     )
     claims: Claims | None = None
+    budget: Budget = Budget()
     deadlines: tuple[Deadline, ...] = ()
     reminders: tuple[Reminder, ...] = ()

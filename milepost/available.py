@@ -91,6 +91,8 @@ def _facts_of(noun: str) -> frozenset[str]:
     if noun == "project":
         return (PROJECT_FACTS - _TOLD) | {"rounds", "declined_on", "own_conflict", "paid_open"}
     needs = (needs_of(static_machines()[noun].steps.values()) - _TOLD) | {"round_tasks", "round_state"}
+    if noun == "appropriation":
+        needs |= {"purse"}
     # Of a notice objections are filed, which are of the review.
     return needs | {"own_conflict"} if noun == "notice" else needs
 

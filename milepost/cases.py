@@ -16,7 +16,7 @@ import psycopg
 
 from milepost.calendar import add_working_days
 from milepost.clock import Clock
-from milepost.facts import DRAW_CONFLICT, FACTS, LIST, TASK_CONFLICTS
+from milepost.facts import DRAW_CONFLICT, FACTS, LIST, PURSE, TASK_CONFLICTS
 from milepost.programmes import load_published
 from milepost.writes import execute, packed
 from schema.nouns import NOUNS, REVIEW
@@ -29,15 +29,27 @@ from states.step import Step
 
 # A round's tasks, whether the subject is the round or one of its tasks.
 _ROUND_OF = {"round": "s.id", "task": "s.round_id"}
-# Rows that stand beside the subject, read by primary key; gates and postings use them.
+# The appropriation that a change is made to, whether that is the subject or stands in it.
+_PURSE_OF = {"appropriation": "s.id", "budget_change": "s.appropriation_id"}
+# Rows that stand beside the subject, read by primary key; gates and postings use them. Of the year's
+# appropriations that reach the project, the one to draw on: enough left in it, the oldest money first, then
+# the programme's order of sources. Where none has enough, the one with most.
 PAYMENT_JOINS = """
   JOIN tranche t ON t.id = s.tranche_id
   LEFT JOIN milestone m ON m.id = s.milestone_id
   LEFT JOIN payee y ON y.id = p.payee_id
   LEFT JOIN tranche b ON b.id = t.previous_id
-  LEFT JOIN appropriation a ON a.programme_code = p.programme_code AND a.fiscal_year = %(year)s
-    AND a.currency = s.currency AND a.state = 'voted'
-  LEFT JOIN account ac ON ac.kind = 'appropriation' AND ac.owner_id = a.id"""
+  LEFT JOIN LATERAL (
+    SELECT f.id, f.left_minor, f.left_minor >= s.amount_minor AS enough
+      FROM (SELECT b.id, b.origin_year, b.source_rank,
+                   c.credits_posted - c.debits_posted - c.debits_pending AS left_minor
+              FROM appropriation b JOIN account c ON c.kind = 'appropriation' AND c.owner_id = b.id
+             WHERE b.programme_code = p.programme_code AND b.fiscal_year = %(year)s
+               AND b.currency = s.currency AND b.state = 'voted'
+               AND starts_with(p.office_path, b.office_path)) f
+     ORDER BY enough DESC, CASE WHEN f.left_minor >= s.amount_minor THEN f.origin_year END,
+       CASE WHEN f.left_minor >= s.amount_minor THEN f.source_rank END, f.left_minor DESC, f.id
+     LIMIT 1) a ON true"""
 PAYMENT_COLUMNS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ("tranche", (("t.id", "id"), ("t.code", "code"), ("t.number", "number"), ("t.paid_minor", "paid_minor"))),
     ("milestone", (("m.id", "id"), ("m.state", "state"))),
@@ -54,7 +66,7 @@ PAYMENT_COLUMNS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         "funds",
         (
             ("a.id", "id"),
-            ("ac.credits_posted - ac.debits_posted - ac.debits_pending", "left_minor"),
+            ("a.left_minor", "left_minor"),
         ),
     ),
 )
@@ -132,6 +144,8 @@ def plan_for(noun: str, facts: frozenset[str], where: str) -> Plan:
                     f"SELECT id, expert_id, state, scores, score_milli FROM task WHERE round_id = {of}"
                 )
             )
+        elif fact == "purse":
+            select.append(PURSE.format(_PURSE_OF.get(noun, "NULL")))
         elif fact == "task_conflicts" and noun == "task":
             select.append(TASK_CONFLICTS)
         elif fact == "round_state":

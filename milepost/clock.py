@@ -10,7 +10,9 @@ OFFICE_ZONE = ZoneInfo("Asia/Shanghai")
 
 
 class Clock(Protocol):
-    """Now, and which day it is at the office."""
+    """Now, and which day it is at the office, in the zone where it stands."""
+
+    zone: ZoneInfo
 
     def now(self) -> datetime:
         """This instant in UTC."""

@@ -19,6 +19,7 @@ CONSTRAINTS: dict[str, Callable[[], Refusal]] = {
     "claim_number_once": lambda: refuse("exists_already", what="claim"),
     "claim_two_people": lambda: refuse("claim_own"),
     "batch_two_people": lambda: refuse("batch_same_person"),
+    "budget_two_people": lambda: refuse("budget_same_person"),
     "appropriation_once": lambda: refuse("exists_already", what="appropriation"),
     "receivable_two_people": lambda: refuse("claim_same_person"),
     "receivable_write_off_two_people": lambda: refuse("write_off_same_person"),

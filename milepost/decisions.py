@@ -22,6 +22,7 @@ from milepost.cases import load_cases, notice_window, person_roles, programme_of
 from milepost.db import Session
 from milepost.experts import basis
 from milepost.programmes import load_published
+from milepost.queries import budget_basis, commitments
 from schema.nouns import REVIEW
 from states.case import Case, Change, chain_of_programme
 from states.guards import GUARDS, objections
@@ -48,6 +49,7 @@ PARENT: dict[str, str | None] = {
     "claim": "project",
     "draw": None,
     "batch": None,
+    "budget_change": "appropriation",
 }
 
 
@@ -165,7 +167,7 @@ def _parent_case(
         raise Refused([refuse("not_found")])
     of_round = frozenset({"round_tasks", "round_state", "audience"})
     of_project = frozenset({"rounds", "audience", "requests", "declined_on"})
-    facts = of_project if over == "project" else of_round
+    facts = {"project": of_project, "appropriation": frozenset({"purse"})}.get(over, of_round)
     if noun == "claim":
         facts |= {"claims"}
     if noun in REVIEW:
@@ -242,10 +244,13 @@ LATE = frozenset(
         "batch_of",
         "call",
         "claim_papers",
+        "carried_to",
         "documents_missing",
         "draw_basis",
         "invitee",
         "notice_window",
+        "outlook",
+        "receiving",
         "round_draw",
         "seat",
         "value",
@@ -311,6 +316,12 @@ def _late_facts(conn: psycopg.Connection[Any], case: Case, step: Step) -> None:
         facts["value"] = basis.value_of(case)
     if "seat" in needs:
         facts["seat"] = basis.seat(conn, case)
+    if "receiving" in needs:
+        facts["receiving"] = budget_basis.receiving(conn, case)
+    if "outlook" in needs:
+        facts["outlook"] = commitments.outlook(conn, case)
+    if "carried_to" in needs:
+        facts["carried_to"] = budget_basis.carried_to(conn, case)
     if "documents_missing" in needs:
         facts["documents_missing"] = _not_handed_in(conn, case.input.documents)
     case.facts = facts

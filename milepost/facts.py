@@ -17,6 +17,13 @@ TOOK_PART = (
     "(g.role NOT IN ('applicant', 'principal_investigator') "
     "OR EXISTS (SELECT 1 FROM event e WHERE e.chain_id = p.id AND e.actor_id = g.person_id))"
 )
+HANGING = "('requested', 'approved', 'released', 'instructed', 'unknown')"
+# An appropriation with what is free in it; {} is its id.
+PURSE = (
+    "(SELECT to_jsonb(x) FROM (SELECT b.*, c.credits_posted - c.debits_posted - c.debits_pending "
+    "AS left_minor FROM appropriation b JOIN account c ON c.kind = 'appropriation' AND c.owner_id = b.id "
+    "WHERE b.id = {}) x)"
+)
 FACTS: dict[str, str] = {
     "milestones": LIST.format("SELECT id, number, state FROM milestone WHERE project_id = p.id"),
     "payments": LIST.format(
@@ -112,6 +119,16 @@ FACTS: dict[str, str] = {
         "JOIN claim c ON c.id = l.claim_id AND c.state = 'accepted' AND l.live "
         "WHERE c.project_id = p.id GROUP BY 1) x)"
     ),
+    # What keeps a year from closing: payments between their request and their settlement, proposals.
+    "hanging": LIST.format(
+        "SELECT j.code, t.number FROM payment y JOIN tranche t ON t.id = y.tranche_id "
+        "JOIN project j ON j.id = y.project_id WHERE y.appropriation_id = s.id "
+        f"AND y.state IN {HANGING} ORDER BY j.code, t.number"
+    ),
+    "open_changes": (
+        "(SELECT count(*) FROM budget_change b WHERE b.state = 'proposed' "
+        "AND (b.appropriation_id = s.id OR b.to_id = s.id))"
+    ),
     "call_state": "(SELECT c.state FROM call c WHERE c.id = p.call_id)",
     "audience": LIST.format(
         # Two halves, each by the index on project_id: joined by OR they would read every grant there is.
@@ -130,4 +147,4 @@ TASK_CONFLICTS = (
     "WHERE c.rule <> 'department_staff' ORDER BY 1)"
 )
 
-__all__ = ["DRAW_CONFLICT", "FACTS", "LIST", "TASK_CONFLICTS", "TOOK_PART"]
+__all__ = ["DRAW_CONFLICT", "FACTS", "HANGING", "LIST", "PURSE", "TASK_CONFLICTS", "TOOK_PART"]

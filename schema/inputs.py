@@ -367,12 +367,18 @@ class AnnounceCall(StepInput):
 
 
 class Appropriate(StepInput):
-    """What a programme may spend in a fiscal year."""
+    """What a programme may spend in a fiscal year; without a source it is the programme's first."""
 
     programme_id: UUID = ask("计划", "Programme", widget="programme")
     fiscal_year: Annotated[int, Field(ge=2000, le=2200)] = ask("预算年度", "Fiscal year")
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3,4}$")] = ask("币种", "Currency")
     amount_minor: Minor = ask("预算金额", "Amount", widget="money")
+    source: Annotated[str, Field(max_length=60)] = ask(
+        "资金来源", "Source", widget="money_source", default=""
+    )
+    office_path: Annotated[str, Field(pattern=r"^/", max_length=300)] = ask(
+        "单位", "Office", widget="office", default="/"
+    )
 
 
 class MakeBatch(StepInput):
@@ -395,10 +401,3 @@ class WriteBatch(StepInput):
     total_minor: Minor = ask("合计", "Total")
     left_out: dict[str, str] = ask("未列入", "Left out", default={})
     findings: tuple[dict[str, Any], ...] = ask("提示", "Remarks", default=())
-
-
-class Increase(StepInput):
-    """An addition to an appropriation."""
-
-    amount_minor: Minor = ask("追加金额", "Amount added", widget="money")
-    reason: Text = ask("理由", "Reason", widget="text")

@@ -37,5 +37,6 @@ NOUNS: dict[str, Noun] = {
         Noun("draw", "chain_id"),
         Noun("batch", "chain_id"),
         Noun("appropriation", "chain_id"),
+        Noun("budget_change", "chain_id"),
     )
 }

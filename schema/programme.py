@@ -1,4 +1,4 @@
-"""Programme versions, the machines composed from them, calls and yearly appropriations."""
+"""Programme versions, the machines composed from them, and calls."""
 
 from datetime import date, datetime
 from typing import Any
@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKeyConstraint, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
-from schema.columns import document, key, link, minor, moment, words
+from schema.columns import document, key, link, moment, words
 
 
 class ProgrammeVersion(SQLModel, table=True):
@@ -64,23 +64,5 @@ class Call(SQLModel, table=True):
     title: str = words()
     opens_on: date
     closes_on: date
-    state: str = words()
-    version: int
-
-
-class Appropriation(SQLModel, table=True):
-    """What a programme may spend in one fiscal year and currency; the sums stand in its account."""
-
-    __table_args__ = (
-        UniqueConstraint("programme_code", "fiscal_year", "currency", name="appropriation_once"),
-    )
-
-    id: UUID = key()
-    chain_id: UUID = link("chain.id")
-    programme_id: UUID = link("programme_version.id")
-    programme_code: str = words()
-    fiscal_year: int
-    currency: str = words()
-    amount_minor: int = minor()
     state: str = words()
     version: int

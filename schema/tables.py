@@ -4,6 +4,7 @@ from sqlmodel import SQLModel
 
 from schema import (
     bank,
+    budget,
     claims,
     draws,
     evidence,
@@ -21,6 +22,7 @@ metadata = SQLModel.metadata
 
 __all__ = [
     "bank",
+    "budget",
     "claims",
     "draws",
     "evidence",

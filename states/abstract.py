@@ -60,6 +60,7 @@ ENDS: dict[str, frozenset[str]] = {
     "claim": frozenset({"accepted", "withdrawn"}),
     "draw": frozenset({"drawn", "void"}),
     "batch": frozenset({"closed", "lapsed", "discarded"}),
+    "budget_change": frozenset({"confirmed", "rejected", "withdrawn"}),
 }
 
 TRACKED: dict[str, Any] = {
@@ -388,6 +389,8 @@ class Model:
                 "call_state": "open",
                 "deadline_due": PAST.isoformat() if acts else None,
                 "notice_window": {"opens_on": PAST, "closes_on": PAST},
+                # Whether the money of a year is enough is for people to bring about.
+                "outlook": {},
                 "parent_id": ID["notice"],
             }
         )

@@ -38,6 +38,7 @@ GOAL = {
     "draw": "drawn",
     "call": "open",
     "appropriation": "closed",
+    "budget_change": "confirmed",
     "batch": "closed",
 }
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from schema.inputs import AnnounceCall, Appropriate, Increase, Reason
+from typing import Any
+
+from schema.inputs import AnnounceCall, Appropriate, Reason
+from schema.inputs_budget import OpenCarried
 from states.case import Case, Change, account_id, chain_of_programme
-from states.step import SAME, Step, words
+from states.step import Step, words
 
 
 def _announce(case: Case) -> Change:
@@ -26,24 +29,49 @@ CALL_STEPS: tuple[Step, ...] = (
 )
 
 
+def source_of(case: Case) -> str:
+    """The source that was named, or the programme's first."""
+    given: Appropriate = case.input
+    return given.source or case.programme.budget.sources[0].code
+
+
+def _accounts(case: Case, currency: str) -> list[tuple[str, dict[str, Any]]]:
+    owners = (("treasury", chain_of_programme(case.programme.code)), ("appropriation", case.subject_id))
+    return [
+        (
+            "account",
+            {
+                "id": account_id(kind, owner, currency),
+                "kind": kind,
+                "owner_id": owner,
+                "currency": currency,
+            },
+        )
+        for kind, owner in owners
+    ]
+
+
 def _vote(case: Case) -> Change:
     given: Appropriate = case.input
-    chain = chain_of_programme(case.programme.code)
-    row = {"chain_id": chain, "programme_code": case.programme.code, **given.model_dump()}
-    accounts = [
-        {
-            "id": account_id(kind, owner, given.currency),
-            "kind": kind,
-            "owner_id": owner,
-            "currency": given.currency,
-        }
-        for kind, owner in (("treasury", chain), ("appropriation", case.subject_id))
-    ]
-    return Change(set=row, insert=[("account", account) for account in accounts])
+    source = source_of(case)
+    row = given.model_dump() | {
+        "chain_id": chain_of_programme(case.programme.code),
+        "programme_code": case.programme.code,
+        "source": source,
+        "source_rank": [each.code for each in case.programme.budget.sources].index(source),
+        "origin_year": given.fiscal_year,
+    }
+    return Change(set=row, insert=_accounts(case, given.currency))
 
 
-def _increase(case: Case) -> Change:
-    return Change(set={"amount_minor": case.here["amount_minor"] + case.input.amount_minor})
+def _open_carried(case: Case) -> Change:
+    given: OpenCarried = case.input
+    row = given.model_dump() | {
+        "chain_id": chain_of_programme(case.programme.code),
+        "programme_code": case.programme.code,
+        "amount_minor": 0,
+    }
+    return Change(set=row, insert=_accounts(case, given.currency))
 
 
 APPROPRIATION_STEPS: tuple[Step, ...] = (
@@ -52,16 +80,24 @@ APPROPRIATION_STEPS: tuple[Step, ...] = (
         (),
         "voted",
         words("登记年度预算", "Vote an appropriation"),
+        guards=("source_known",),
         input=Appropriate,
         effect=_vote,
     ),
     Step(
-        "appropriation.increase",
-        ("voted",),
-        SAME,
-        words("追加预算", "Increase"),
-        input=Increase,
-        effect=_increase,
+        "appropriation.open_carried",
+        (),
+        "voted",
+        words("设立结转预算", "Open for carried-over money"),
+        input=OpenCarried,
+        effect=_open_carried,
     ),
-    Step("appropriation.close", ("voted",), "closed", words("关闭年度预算", "Close the year"), input=Reason),
+    Step(
+        "appropriation.close",
+        ("voted",),
+        "closed",
+        words("关闭年度预算", "Close the year"),
+        guards=("nothing_hangs", "no_change_waits"),
+        input=Reason,
+    ),
 )

@@ -45,7 +45,7 @@ GATE_STEPS: Mapping[str, tuple[str, ...]] = {
     "payee_verified": ("payee.verify",),
     "own_contribution_evidenced": ("project.evidence_contribution",),
     "previous_tranche_spent": ("project.report_spending",),
-    "appropriation_available": ("appropriation.vote", "appropriation.increase"),
+    "appropriation_available": ("appropriation.vote", "budget_change.increase", "budget_change.move"),
     "required_reviews_done": ("project.record_review",),
 }
 # Whose open deadline tells until when a shut gate waits.

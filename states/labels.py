@@ -34,6 +34,7 @@ NOUNS: Mapping[str, Text] = {
     "call": words("申报指南", "Call"),
     "draw": words("专家抽取", "Draw of experts"),
     "appropriation": words("年度预算", "Appropriation"),
+    "budget_change": words("预算调整", "Change of budget"),
     "batch": words("银行批次", "Bank batch"),
 }
 
@@ -148,6 +149,12 @@ STATES: Mapping[str, Mapping[str, Text]] = {
     "appropriation": {
         "voted": words("执行中", "In force"),
         "closed": words("已关闭", "Closed"),
+    },
+    "budget_change": {
+        "proposed": words("待确认", "To be confirmed"),
+        "confirmed": words("已确认", "Confirmed"),
+        "rejected": words("未予同意", "Rejected"),
+        "withdrawn": words("已撤回", "Withdrawn"),
     },
 }
 

@@ -10,6 +10,8 @@ from config.programmes import BUILT_IN_DAYS, Deadline, Programme, Reminder
 from states import (
     bank_guards,
     batch,
+    budget,
+    budget_guards,
     claim_guards,
     claims,
     draws,
@@ -32,7 +34,9 @@ from states.stages import STAGES
 from states.step import NounMachine, Step
 
 # Their guards enter the table when they are read.
-assert review_guards and bank_guards and payment_guards and receivable_guards and claim_guards
+assert (
+    review_guards and bank_guards and payment_guards and receivable_guards and claim_guards and budget_guards
+)
 
 STATIC: dict[str, tuple[Step, ...]] = {
     "milestone": milestone.STEPS,
@@ -49,6 +53,7 @@ STATIC: dict[str, tuple[Step, ...]] = {
     "draw": draws.STEPS,
     "batch": batch.STEPS,
     "appropriation": funding.APPROPRIATION_STEPS,
+    "budget_change": budget.STEPS,
 }
 
 # Days that the law or the row itself sets, the same in every programme; a deadline acts once its day is past

@@ -1,6 +1,7 @@
 """Which transfers a step makes. A step that stands nowhere here moves no money.
 
-appropriation → commitment when requested (pending) and released (posted); commitment → payable when handed
+treasury → appropriation when voted, and what two people change (``states.budget``); appropriation →
+commitment when requested (pending) and released (posted); commitment → payable when handed
 to the bank; payable → paid when settled. What comes back is reversed by name.
 paid → receivable when a claim is established (pending) and confirmed (posted); receivable → treasury when it
 is paid back.
@@ -12,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
 
+from states.budget import receiver
 from states.case import Case, account_id, chain_of_programme
 from states.receivable import taken_minor
 from states.receivable_plan import left_minor
@@ -108,8 +110,7 @@ def _by_attestation(case: Case) -> list[Posting]:
 
 
 def _appropriate(case: Case) -> list[Posting]:
-    currency = case.input.currency if case.subject is None else case.here["currency"]
-    chain = case.facts["chain_id"]
+    currency, chain = case.input.currency, case.facts["chain_id"]
     debit = account_id("treasury", chain, currency)
     credit = account_id("appropriation", case.subject_id, currency)
     return [Posting(case.new_id("vote"), "posted", debit, credit, case.input.amount_minor, currency)]
@@ -151,9 +152,25 @@ def _give_up(case: Case) -> list[Posting]:
     return _of_claim(case, left_minor(case.here), _own(case, "paid"))
 
 
+def _change_budget(case: Case) -> list[Posting]:
+    """One transfer with both legs: from the treasury, back to it, or from one appropriation to another."""
+    row = case.here
+    purse, treasury = _appropriation(case, row["appropriation_id"]), _treasury(case)
+    debit, credit = {
+        "increase": (treasury, purse),
+        "decrease": (purse, treasury),
+        "lapse": (purse, treasury),
+    }.get(row["kind"]) or (purse, _appropriation(case, receiver(case)))
+    return [_leg(case, row["kind"], "posted", debit, credit)]
+
+
+def _treasury(case: Case) -> UUID:
+    return account_id("treasury", case.facts["chain_id"], case.here["currency"])
+
+
 POSTINGS: dict[str, Callable[[Case], list[Posting]]] = {
     "appropriation.vote": _appropriate,
-    "appropriation.increase": _appropriate,
+    "budget_change.confirm": _change_budget,
     "payment.request": _hold,
     "payment.send_back": _unhold,
     "payment.void": _unhold,

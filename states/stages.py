@@ -288,7 +288,11 @@ def _approval(following: str, programme: Programme) -> tuple[Step, ...]:
             following,
             words("批准立项", "Approve"),
             input=Approve,
-            guards=("award_within_request", "award_within_notice"),
+            guards=(
+                "award_within_request",
+                "award_within_notice",
+                *(("award_fits_budget",) if programme.budget.fits_before_approval else ()),
+            ),
             needs=("noticed_minor",),
             effect=effect,
             notify=(Notify("project_approved", (*GRANTEE, "finance_officer")),),

@@ -80,7 +80,7 @@ def _described(session: Session, noun: str, id: UUID) -> Named | None:
             f'FROM "{noun}" s JOIN project p ON p.id = s.project_id WHERE s.id = %s'
         )
     else:
-        currency = "s.currency" if noun in ("appropriation", "batch") else "''"
+        currency = "s.currency" if noun in ("appropriation", "batch", "budget_change") else "''"
         sql = f"SELECT s.state, NULL, s.programme_id, '', {currency} FROM \"{noun}\" s WHERE s.id = %s"
     row: Any = session.conn.execute(sql, (id,)).fetchone()
     return Named(noun, id, *row) if row else None

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from milepost.evidence import claim_recounts
+from milepost.evidence.budget import BUDGET, PROPOSALS
 from milepost.evidence.receivable_recounts import receivable_recounts
 from milepost.evidence.recount_shape import INPUT as _INPUT
 from milepost.evidence.recount_shape import Recount
@@ -55,7 +56,12 @@ TYPED: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("batch", ("batch.make",), ("programme_id", "currency", "execution_on")),
     ("batch", ("batch.write",), ("file_name", "sha256", "staged_as")),
     ("call", ("call.announce",), ("programme_id", "title", "opens_on", "closes_on")),
-    ("appropriation", ("appropriation.vote",), ("programme_id", "fiscal_year", "currency")),
+    (
+        "appropriation",
+        ("appropriation.vote", "appropriation.open_carried"),
+        ("programme_id", "fiscal_year", "currency"),
+    ),
+    ("budget_change", PROPOSALS, ("reason", "paper")),
     *claim_recounts.TYPED,
 )
 
@@ -70,6 +76,7 @@ def recounts() -> Iterator[Recount]:
     yield from receivable_recounts()
     yield from (Recount(*claim) for claim in claim_recounts.CLAIMS)
     yield from _duties()
+    yield from (Recount(*row) for row in BUDGET)
     yield _DOCUMENTS
 
 

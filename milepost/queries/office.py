@@ -1,4 +1,4 @@
-"""What belongs to the office rather than to one project: programmes, calls, appropriations, people, mail."""
+"""What belongs to the office rather than to one project: programmes, calls, people, mail."""
 
 from __future__ import annotations
 
@@ -36,18 +36,6 @@ def calls(session: Session) -> list[Row]:
         session,
         "SELECT c.*, v.code AS programme_code, v.title AS programme_title FROM call c "
         "JOIN programme_version v ON v.id = c.programme_id ORDER BY c.closes_on DESC, c.id LIMIT 200",
-        {},
-    )
-
-
-def appropriations(session: Session) -> list[Row]:
-    """Each year's budget with what is held, paid out of it and left, in minor units."""
-    return rows(
-        session,
-        """SELECT s.*, a.debits_pending AS held_minor, a.debits_posted AS spent_minor,
-          a.credits_posted - a.debits_posted - a.debits_pending AS left_minor
-        FROM appropriation s LEFT JOIN account a ON a.kind = 'appropriation' AND a.owner_id = s.id
-        ORDER BY s.fiscal_year DESC, s.programme_code, s.currency LIMIT 200""",
         {},
     )
 

@@ -43,6 +43,8 @@ OBJECTORS = frozenset({"programme_officer", "supervisor"})
 FUNDS = frozenset({"finance_officer", "supervisor", "programme_officer"})
 # Who sees batches, bank files and what the bank said.
 BANK = frozenset({"finance_officer", "supervisor"})
+# Yearly budgets and the changes of them.
+BUDGET = frozenset({"appropriation", "budget_change"})
 # Who sees the draws of an office and of those below it; the rest is published.
 DRAWS = frozenset({"programme_officer", "supervisor"})
 
@@ -211,6 +213,8 @@ def find_subjects(session: Session, actor_id: UUID, noun: str, ids: Sequence[UUI
 def _office_wide(session: Session, actor_id: UUID, noun: str, ids: Sequence[UUID]) -> dict[UUID, Subject]:
     if noun == "draw":
         return _draws(session, actor_id, ids)
+    if noun in BUDGET:
+        return _budgets(session, actor_id, noun, ids)
     roles = roles_anywhere(session, actor_id)
     if not (roles if noun == "call" else roles & (BANK if noun == "batch" else FUNDS)):
         return {}
@@ -219,6 +223,38 @@ def _office_wide(session: Session, actor_id: UUID, noun: str, ids: Sequence[UUID
     return {
         row["id"]: Subject(
             noun, row["id"], row["state"], row["version"], None, row["programme_id"], sight, row
+        )
+        for row in found
+    }
+
+
+REACHES = f"""EXISTS (SELECT 1 FROM role_grant g WHERE g.person_id = %(actor)s AND g.revoked_at IS NULL
+  AND g.role IN ({", ".join(f"'{role}'" for role in sorted(FUNDS))}) AND (
+    CASE WHEN g.project_id IS NULL THEN starts_with(s.office_path, g.office_path)
+      OR starts_with(g.office_path, s.office_path)
+    ELSE starts_with((SELECT p.office_path FROM project p WHERE p.id = g.project_id), s.office_path) END))"""
+"""A condition on a row of a budget: it is of an office that the actor reads, or pays for that office."""
+
+
+def _budgets(session: Session, actor_id: UUID, noun: str, ids: Sequence[UUID]) -> dict[UUID, Subject]:
+    """Budgets and their changes. A role counts where it reaches the row's own office."""
+    found = rows(
+        session,
+        f"""SELECT s.*, ARRAY(SELECT DISTINCT g.role FROM role_grant g WHERE g.person_id = %(actor)s
+          AND g.revoked_at IS NULL AND starts_with(s.office_path, g.office_path)) AS my_roles
+        FROM "{noun}" s WHERE s.id = ANY(%(ids)s) AND {REACHES}""",
+        {"actor": actor_id, "ids": list(ids)},
+    )
+    return {
+        row["id"]: Subject(
+            noun,
+            row["id"],
+            row["state"],
+            row["version"],
+            None,
+            row["programme_id"],
+            Sight(actor_id, frozenset(row.pop("my_roles"))),
+            row,
         )
         for row in found
     }

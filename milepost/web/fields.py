@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 from config.programmes import Programme, Text
 from milepost.db import Session
 from milepost.documents import described
+from milepost.queries import budget as budgets
 from milepost.queries import office
 from milepost.queries.sight import Subject
 from milepost.web import claim_rows, form_rows
@@ -215,6 +216,12 @@ def _with_options(asked: Asked, made: Field, widget: str, info: FieldInfo) -> Fi
         ]
     elif kind == "task" and subject:
         options = [Option(str(r["id"]), r["name"]) for r in office.tasks_to_replace(session, subject.id)]
+    elif kind == "money_source":
+        options = [Option(*choice) for choice in budgets.sources(session, locale)]
+    elif kind == "purse" and subject:
+        options = [
+            Option(*choice) for choice in budgets.purses(session, asked.person_id, subject.row, locale)
+        ]
     elif kind == "source":
         return replace(made, widget="line", hint=_SOURCE_HINT[locale == "en"])
     elif offered := form_rows.choices(asked, kind):
@@ -224,6 +231,8 @@ def _with_options(asked: Asked, made: Field, widget: str, info: FieldInfo) -> Fi
         "drawn_round",
         "drawn_expert",
         "programme",
+        "money_source",
+        "purse",
         "call",
         "office",
         "person",

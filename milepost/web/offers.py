@@ -154,7 +154,7 @@ def heading(noun: str, row: Row, locale: str) -> str:
     number = f" {row['number']}" if row.get("number") is not None else ""
     title = f" · {row['title']}" if row.get("title") else ""
     if noun == "appropriation":
-        return f"{name} {row['programme_code']} {row['fiscal_year']}"
+        return f"{name} {row['programme_code']} {row['fiscal_year']} {row['source']}"
     if noun == "batch":
         return f"{name} {row['execution_on']}"
     return f"{name}{number}{title}"
@@ -172,6 +172,8 @@ def home_of(noun: str, subject_id: UUID, project_id: UUID | None, *, as_expert: 
         return f"/payments/{subject_id}"
     if noun == "claim":
         return f"/claims/{subject_id}"
+    if noun == "budget_change":
+        return "/appropriations"
     if noun in ("call", "appropriation"):
         return f"/{noun}s"
     if noun == "project" or project_id is None:

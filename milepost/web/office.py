@@ -1,4 +1,4 @@
-"""What is the office's: programmes, calls, yearly budgets."""
+"""What is the office's: programmes and calls."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from milepost.queries import office
 from milepost.queries.sight import Row
 from milepost.web.offers import Offer, offers_for, roots
 from milepost.web.render import page
-from milepost.web.visitor import FundsReader, Member, Missing
+from milepost.web.visitor import Member, Missing
 from states.diagram import picture
 from states.diagram_svg import svg
 from states.machines import Compiled
@@ -39,15 +39,6 @@ def calls(visitor: Member) -> Response:
     rows = office.calls(visitor.session)
     offers = offers_for(visitor, "call", [row["id"] for row in rows], visitor.roles)
     return page(visitor, "calls.html", TablePage(rows, offers, roots(visitor.roles, "call")))
-
-
-@router.get("/appropriations")
-def appropriations(visitor: FundsReader) -> Response:
-    """The yearly budgets: what is held, what is spent, what is left."""
-    rows = office.appropriations(visitor.session)
-    offers = offers_for(visitor, "appropriation", [row["id"] for row in rows], visitor.roles)
-    view = TablePage(rows, offers, roots(visitor.roles, "appropriation"))
-    return page(visitor, "appropriations.html", view)
 
 
 @router.get("/programmes")

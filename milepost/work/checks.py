@@ -23,7 +23,7 @@ from milepost.db import Session
 from milepost.mail.outbox import Mailing, queue_many
 from milepost.work.people import People, chosen, named_people, people_of_projects
 from milepost.work.verdicts import Bench, Unread, Verdict, learn
-from milepost.work.waiting import EVERY, Marks, Recorded, Span, batches, count_waiting, funds_mark
+from milepost.work.waiting import EVERY, Marks, Recorded, Span, batches, count_waiting
 
 TEMPLATE = "payment_blocked"
 SLICE = 5_000
@@ -110,7 +110,7 @@ class _Check:
     marks: Marks = field(init=False)
     bench: Bench = field(init=False)
     _width: int = field(init=False)
-    _funds: tuple[int, int] = field(init=False)
+    _funds: int = field(init=False)
 
     def __post_init__(self) -> None:
         clock = self.session.clock
@@ -118,7 +118,7 @@ class _Check:
         self.bench = Bench(clock.now(), clock.today(), self._programme)
         layout = self.bench.layout
         self._width = len(layout.shared) + len(layout.own)
-        self._funds = (layout.shared.index(("funds", "id")), layout.shared.index(("funds", "left_minor")))
+        self._funds = layout.shared.index(("funds", "id"))
 
     def _programme(self, id: UUID) -> Programme:
         return programme_of(self.session.conn, self.session.programmes, id).programme
@@ -156,8 +156,8 @@ class _Check:
             self._record([finding for finding in findings if finding.new])
 
     def _mark(self, row: Sequence[Any]) -> int:
-        id, left = (row[at] for at in self._funds)
-        return funds_mark(UUID(bytes=id) if id is not None else None, left, self.marks.none)
+        id = row[self._funds]
+        return self.marks.mark(UUID(bytes=id) if id is not None else None)
 
     def _finding(self, row: Sequence[Any], verdict: Verdict, tail: Sequence[Any], mark: int) -> Finding:
         programme = self._programme(UUID(bytes=row[0]))

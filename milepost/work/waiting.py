@@ -6,11 +6,11 @@ while a batch is judged. A check of what changed first asks for the ids, of whic
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from hashlib import blake2b
-from itertools import islice, pairwise
+from itertools import groupby, islice, pairwise
 from typing import Any
 from uuid import UUID
 
@@ -67,36 +67,43 @@ class Recorded:
         return cls(UUID(bytes=tail[0]), *tail[1:])
 
 
-def funds_mark(funds_id: UUID | None, left_minor: int | None, none: int) -> int:
-    """A number that changes when the appropriation does; ``none`` where there is no appropriation."""
-    if funds_id is None:
-        return none
-    return _digest(f"{funds_id}:{left_minor}")
-
-
 def _digest(text: str) -> int:
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), signed=True) or 1
 
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """The marks of this year's appropriations, and the one for payments whose programme has none."""
+    """Numbers that change when the appropriations of a programme do, by any of them.
+
+    ``none`` is the one for payments that no appropriation reaches: they look again when there is another.
+    """
 
     current: list[int]
     none: int
+    of: Mapping[UUID, int]
+
+    def mark(self, funds_id: UUID | None) -> int:
+        """The mark of a payment that would draw on this appropriation; one voted since is not known here."""
+        return self.none if funds_id is None else self.of.get(funds_id, self.none)
 
     @classmethod
     def read(cls, session: Session) -> Marks:
         """What the appropriations of the year are worth now."""
+        year = session.clock.today().year
         rows = session.conn.execute(
             "SELECT a.programme_code, a.currency, a.id, ac.credits_posted - ac.debits_posted - "
             "ac.debits_pending FROM appropriation a JOIN account ac ON ac.kind = 'appropriation' AND "
-            "ac.owner_id = a.id WHERE a.fiscal_year = %s AND a.state = 'voted' ORDER BY 1, 2",
-            (session.clock.today().year,),
+            "ac.owner_id = a.id WHERE a.fiscal_year = %s AND a.state = 'voted' ORDER BY 1, 2, 3",
+            (year,),
         ).fetchall()
-        # Whoever found no appropriation looks again when there is another one.
-        none = _digest(f"none:{session.clock.today().year}:{[(code, money) for code, money, _, _ in rows]}")
-        return cls([*(funds_mark(id, left, none) for _, _, id, left in rows), none], none)
+        none = _digest(f"none:{year}:{[(code, money, id) for code, money, id, _ in rows]}")
+        of: dict[UUID, int] = {}
+        # A payment that no purse holds may be paid from any that grows, so all of a programme share a mark.
+        for _, group in groupby(rows, key=lambda row: row[:2]):
+            purses = list(group)
+            mark = _digest(f"{[(id, left) for _, _, id, left in purses]}")
+            of.update({id: mark for _, _, id, _ in purses})
+        return cls([*dict.fromkeys(of.values()), none], none, of)
 
 
 def count_waiting(conn: psycopg.Connection[Any], span: Span | None = None) -> int:
@@ -191,6 +198,5 @@ __all__ = [
     "anything_changed",
     "batches",
     "count_waiting",
-    "funds_mark",
     "spans",
 ]

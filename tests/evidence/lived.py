@@ -51,6 +51,21 @@ def live(world: World) -> None:
     noticed = world.project_at("public_notice")
     notice = world.take(officer, "notice.publish", noticed).subject_id
     world.take(officer, "objection.file", notice, objector="Wang", contact="555", grounds="copied")
+    change_budgets(world)
+
+
+def change_budgets(world: World) -> None:
+    """An increase that somebody confirmed, and a year that was closed over nothing."""
+    finance, second = world.people["finance_officer"][:2]
+    purse = world.value("SELECT id FROM appropriation ORDER BY fiscal_year LIMIT 1")
+    given = {"amount_minor": 1_000, "reason": "more"}
+    change = world.take(finance, "budget_change.increase", purse, **given).subject_id
+    world.take(second, "budget_change.confirm", change)
+    world.vote(year=2031)
+    closed = world.value("SELECT id FROM appropriation WHERE fiscal_year = 2031")
+    world.take(finance, "appropriation.close", closed, reason="not wanted")
+    rest = world.take(finance, "budget_change.carry_over", closed, reason="for the year after").subject_id
+    world.take(second, "budget_change.confirm", rest)
 
 
 def report_with_document(world: World, milestone_id: UUID) -> None:

@@ -200,6 +200,31 @@ FIGURES = {
         "UPDATE account SET credits_posted = credits_posted + 1 WHERE kind = 'appropriation'",
         "account_differs",
     ),
+    "a budget's origin made younger": (
+        "UPDATE appropriation SET origin_year = origin_year - 1",
+        "appropriation_differs",
+    ),
+    "a budget raised in its row": (
+        "UPDATE appropriation SET amount_minor = amount_minor + 1",
+        "appropriation_differs",
+    ),
+    "a change of budget raised": (
+        "UPDATE budget_change SET amount_minor = amount_minor + 1",
+        "budget_change_differs",
+    ),
+    "a change that somebody else confirmed": (
+        "UPDATE budget_change SET confirmed_by = gen_random_uuid() WHERE confirmed_by IS NOT NULL",
+        "budget_change_differs",
+    ),
+    "a change that turned round": (
+        "UPDATE budget_change SET kind = 'decrease' WHERE kind = 'increase'",
+        "budget_change_unmoved",
+    ),
+    "a year closed over a payment": (
+        "UPDATE payment SET appropriation_id = (SELECT id FROM appropriation WHERE state = 'closed' LIMIT 1) "
+        "WHERE state = 'approved'",
+        "year_closed_open",
+    ),
     "one duty deleted": ("DELETE FROM duty WHERE duty = 'approver'", "duty_differs"),
     "the approver exchanged": (
         "UPDATE duty SET person_id = (SELECT id FROM person WHERE login = 'system') WHERE duty = 'approver'",

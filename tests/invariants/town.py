@@ -17,7 +17,7 @@ from milepost.actions import SYSTEM, Actor, Order, Receipt, perform
 from milepost.clock import SimulatedClock
 from milepost.db import Database, Session
 from milepost.programmes import Published, ensure_system, publish
-from tests.invariants import town_bank, town_claims, town_receivable, town_review
+from tests.invariants import town_bank, town_budget, town_claims, town_receivable, town_review
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = sorted((ROOT / "config" / "programmes").glob("*.toml"))
@@ -499,14 +499,6 @@ def _call(town: Town, state: str) -> UUID:
     return call
 
 
-def _appropriation(town: Town, state: str) -> UUID:
-    year = 2030 + int(town.one("SELECT count(*) FROM appropriation"))
-    appropriation = town.vote(year=year)
-    if state == "closed":
-        town.take("finance1", "appropriation.close", appropriation, reason="year's end")
-    return appropriation
-
-
 _STAND: dict[str, Callable[[Town, str], UUID]] = {
     "project": _project,
     "milestone": _milestone,
@@ -522,5 +514,6 @@ _STAND: dict[str, Callable[[Town, str], UUID]] = {
     "call": _call,
     "draw": town_review.draw,
     "batch": town_bank.batch,
-    "appropriation": _appropriation,
+    "appropriation": town_budget.appropriation,
+    "budget_change": town_budget.change,
 }

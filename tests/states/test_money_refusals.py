@@ -7,7 +7,7 @@ import inspect
 
 import pytest
 
-from states import bank_guards
+from states import bank_guards, budget_guards
 from states.gates import GATES
 from states.guards import GUARDS
 from states.payment import STEPS
@@ -15,7 +15,7 @@ from states.refusals import CATALOGUE
 from states.roles import ROLES
 
 GUARDED = {guard for step in STEPS for guard in step.guards} | {
-    name for name in GUARDS if GUARDS[name].check.__module__ == bank_guards.__name__
+    name for name in GUARDS if GUARDS[name].check.__module__ in (bank_guards.__name__, budget_guards.__name__)
 }
 CHECKS = {**GATES, **{name: GUARDS[name].check for name in GUARDED}}
 

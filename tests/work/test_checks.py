@@ -228,9 +228,10 @@ def test_what_funds_block_is_asked_again_when_the_appropriation_changes(database
     assert (state_of(world, second), on_record(world, second)) == ("planned", ["appropriation_exhausted"])
     assert check(world).examined == 0
     appropriation = world.value("SELECT id FROM appropriation")
-    world.take(
-        "finance_officer", "appropriation.increase", appropriation, amount_minor=all_there_is, reason="x"
-    )
+    more = {"amount_minor": all_there_is, "reason": "x"}
+    change = world.take("finance_officer", "budget_change.increase", appropriation, **more).subject_id
+    assert check(world).examined == 0
+    world.take(world.who("finance_officer", 1), "budget_change.confirm", change)
     assert check(world).fell_due == 1
     assert state_of(world, second) == "due"
 
