@@ -114,6 +114,7 @@ from milepost.cli import (  # noqa: E402, F401
     draw,
     evidence,
     experts,
+    figures,
     flows,
     importing,
     payments,

@@ -243,3 +243,13 @@ def test_a_voucher_balances_and_says_where_it_is_on_record(shell: Shell) -> None
     assert shell.json("voucher", payment, "--paper", "advice", "--as", UNIT)["payee"]["account"].isdigit()
     assert shell.json("voucher", shell.payment("planned"), code=2)["error"]["code"] == "paper_missing"
     assert "Voucher" in shell.run("voucher", payment, "--lang", "en").stdout
+
+
+def test_ageing_is_for_those_who_see_budgets_and_writes_a_sheet(shell: Shell, tmp_path: Path) -> None:
+    found = shell.json("ageing")
+    assert found["items"] and sum(found["total"]["counts"]) == len(found["items"])
+    assert shell.json("ageing", "--as", OFFICER)["items"]
+    assert shell.json("ageing", "--as", UNIT, code=1)["refusals"][0]["code"] == "not_found"
+    shell.json("ageing", "--output", str(tmp_path / "a.csv"))
+    assert (tmp_path / "a.csv").read_bytes().startswith(b"\xef\xbb\xbf")
+    assert shell.json("ageing", "--output", str(tmp_path / "a.txt"), code=2)["error"]["code"] == "file_kind"

@@ -59,7 +59,7 @@ ADMINISTRATORS = {
     "GET /mail",
     "POST /mail",
 }
-FUNDS = {"GET /appropriations"}
+FUNDS = {"GET /appropriations", "GET /ageing", "GET /ageing/sheet.{ending}"}
 BANK = {"GET /bank", "GET /bank/batches/{id}", "POST /bank/exceptions/{id}"}
 POOL_READERS = {
     "GET /experts",
