@@ -118,6 +118,10 @@ class Settings(BaseSettings):
     bank_cnaps: str = ""
     """The twelve digits (联行号) of the branch that keeps it."""
 
+    bank_office: str = Field(default="/", pattern=r"^/([a-z0-9-]+/)*$")
+    """The office that keeps the account, such as `/city/`: its finance officers clear up what the bank says
+    of no project."""
+
     bank_format: Literal["pain.001.001.09", "pain.001.001.03"] = "pain.001.001.09"
     """The version of the payment files that the bank takes."""
 

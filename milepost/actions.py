@@ -18,6 +18,7 @@ import psycopg
 from psycopg import errors
 
 from milepost.alike import Alike
+from milepost.bank.births import ask_births
 from milepost.cases import ask_cases, needs_of, told_by
 from milepost.collector import collector_waits
 from milepost.constraints import refusal_of
@@ -31,8 +32,10 @@ from milepost.decisions import (
     decide,
     fingerprint_of,
     step_of,
+    where_of,
 )
 from milepost.record import Head, record
+from milepost.waves import Entry, sets_of, unknown_steps
 from milepost.writes import WriteSet, execute, packed
 from schema.nouns import NOUNS
 from states.case import SYSTEM_ID, Case
@@ -40,13 +43,10 @@ from states.machines import Compiled, static_machines
 from states.refusals import Refusal, Refused, refuse
 from states.step import Step
 
-CHUNK = 1000
 # A set goes out in slices: a small one first, so that the database has something to do soon.
 FIRST, SLICE = 80, 310
 RETRIES = 5
 Progress = Callable[[int, int], None]
-# An order of many: its position, itself, and the chain it belongs to.
-_Entry = tuple[int, Order, UUID | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +91,17 @@ def perform(
 def perform_many(
     session: Session, actor: Actor, orders: Iterable[Order], *, progress: Progress | None = None
 ) -> list[Outcome]:
-    """Take many steps on existing subjects, set by set: same guards, same events as one by one.
+    """Take many steps, set by set: same guards, same events as one by one.
 
     Orders are committed in sets of a thousand, at most one of a project in a set. One that is refused does
-    not keep the others back. The outcomes come in the order of the orders.
+    not keep the others back. The outcomes come in the order of the orders. Subjects exist already, but for
+    those of ``BORN_IN_SETS``.
     """
     given = list(orders)
-    outcomes = _unknown(given)
+    outcomes = {at: Outcome(order, refusals=why) for at, (order, why) in unknown_steps(given).items()}
     done = len(outcomes)
-    for chunk in _chunks(session, [(i, order) for i, order in enumerate(given) if i not in outcomes]):
+    todo = [(i, order) for i, order in enumerate(given) if i not in outcomes]
+    for chunk in sets_of(session, actor.id, todo):
         with collector_waits():
             outcomes.update(_perform_chunk(session, actor, chunk))
         done += len(chunk)
@@ -182,7 +184,7 @@ def _begin(
 
 
 def _perform_one(session: Session, actor: Actor, order: Order) -> Receipt:
-    noun, birth = _where(order)
+    noun, birth = where_of(order)
     if not order.request_id:
         raise ValueError("a step needs a request_id: it makes a repetition harmless")
     head, before = _begin(session, actor, order, PARENT[noun] if birth else noun)
@@ -208,20 +210,6 @@ def _perform_one(session: Session, actor: Actor, order: Order) -> Receipt:
     writes.write(session.conn)
     session.conn.execute("COMMIT")
     return receipt
-
-
-def _where(order: Order) -> tuple[str, bool]:
-    """The noun of an order's step and whether the step creates its subject."""
-    noun = order.step.partition(".")[0]
-    if noun not in NOUNS:
-        raise Refused([refuse("unknown_step", step=order.step, known=", ".join(sorted(NOUNS)))])
-    if noun == "project":
-        return noun, order.step == "project.apply"
-    row = static_machines()[noun].steps.get(order.step)
-    if row is None:
-        known = ", ".join(sorted(static_machines()[noun].steps))
-        raise Refused([refuse("unknown_step", step=order.step, known=known)])
-    return noun, not row.source
 
 
 def _load_one(
@@ -285,7 +273,7 @@ def _consequences(session: Session, decision: Decision, cache: dict[UUID, Compil
         request = f"{first}/{len(found) + 1}"
         id = follow.subject_id if isinstance(follow.subject_id, UUID) else UUID(str(follow.subject_id))
         order = Order(follow.step, id, follow.input, request, None)
-        noun, birth = _where(order)
+        noun, birth = where_of(order)
         if birth:
             case = birth_case(session, SYSTEM_ID, order, noun, cache, parent=cause.case, id=id)
         else:
@@ -299,53 +287,7 @@ def _consequences(session: Session, decision: Decision, cache: dict[UUID, Compil
 # Many -----------------------------------------------------------------------------------------------------
 
 
-def _chains_of(session: Session, orders: Sequence[Order]) -> dict[UUID, UUID]:
-    found: dict[UUID, UUID] = {}
-    by_noun: dict[str, list[UUID]] = {}
-    for order in orders:
-        noun, birth = _where(order)
-        if birth or order.subject_id is None:
-            raise ValueError(f"{order.step} creates its subject: perform_many acts on subjects that exist")
-        if not order.request_id:
-            raise ValueError("a step needs a request_id: it makes a repetition harmless")
-        by_noun.setdefault(noun, []).append(order.subject_id)
-    for noun, ids in by_noun.items():
-        sql = f'SELECT id, {NOUNS[noun].chain} FROM "{noun}" WHERE id = ANY(%s::uuid[])'
-        rows = execute(session.conn, sql, (packed("uuid", ids),))
-        found.update(rows.fetchall())
-    return found
-
-
-def _unknown(orders: Sequence[Order]) -> dict[int, Outcome]:
-    """The orders whose step does not exist, by position, refused before anything is read."""
-    found: dict[int, Outcome] = {}
-    for position, order in enumerate(orders):
-        try:
-            _where(order)
-        except Refused as refused:
-            found[position] = Outcome(order, refusals=tuple(refused.refusals))
-    return found
-
-
-def _chunks(session: Session, orders: Sequence[tuple[int, Order]]) -> Iterable[list[_Entry]]:
-    """Sets of at most ``CHUNK`` orders with no project twice, in the order given for each project."""
-    chains = _chains_of(session, [order for _, order in orders])
-    # The n-th order of a project goes into the n-th wave; a wave is cut into sets.
-    waves: list[list[_Entry]] = []
-    depth: dict[UUID | None, int] = {}
-    for position, order in orders:
-        chain = chains.get(order.subject_id) if order.subject_id else None
-        wave = depth.get(chain or order.subject_id, 0)
-        depth[chain or order.subject_id] = wave + 1
-        if wave == len(waves):
-            waves.append([])
-        waves[wave].append((position, order, chain))
-    for entries in waves:
-        for start in range(0, len(entries), CHUNK):
-            yield entries[start : start + CHUNK]
-
-
-def _perform_chunk(session: Session, actor: Actor, chunk: list[_Entry]) -> list[tuple[int, Outcome]]:
+def _perform_chunk(session: Session, actor: Actor, chunk: list[Entry]) -> list[tuple[int, Outcome]]:
     """One set in one transaction; if the database refuses the set, each order by itself."""
     for _ in range(RETRIES):
         try:
@@ -372,15 +314,16 @@ def _alone(session: Session, actor: Actor, order: Order) -> Outcome:
 
 @dataclass(slots=True)
 class _Set:
-    """What one set has loaded: heads by chain, earlier requests, cases by subject."""
+    """What one set has loaded: heads by chain, earlier requests, cases by subject, births by request."""
 
     heads: dict[UUID, Head] = field(default_factory=dict)
     before: dict[str, Sequence[Any]] = field(default_factory=dict)
     cases: dict[UUID, Case] = field(default_factory=dict)
+    born: dict[str, Case] = field(default_factory=dict)
     alike: Alike = field(default_factory=Alike)
 
 
-def _lock_set(session: Session, actor: Actor, chunk: list[_Entry]) -> _Set:
+def _lock_set(session: Session, actor: Actor, chunk: list[Entry]) -> _Set:
     conn, loaded = session.conn, _Set()
     chains = sorted({chain for _, _, chain in chunk if chain is not None})
     lock = "SELECT id, seq, head FROM chain WHERE id = ANY(%s::uuid[]) ORDER BY id FOR UPDATE"
@@ -397,17 +340,21 @@ def _lock_set(session: Session, actor: Actor, chunk: list[_Entry]) -> _Set:
     return loaded
 
 
-def _ask_for(session: Session, actor: Actor, loaded: _Set, entries: list[_Entry]) -> Callable[[], None]:
+def _ask_for(session: Session, actor: Actor, loaded: _Set, entries: list[Entry]) -> Callable[[], None]:
     """Ask for the cases of some orders; what comes back adds them to the set."""
     groups: dict[str, list[UUID]] = {}
     for _, order, _ in entries:
         if order.request_id not in loaded.before and order.subject_id is not None:
             groups.setdefault(order.step, []).append(order.subject_id)
     asked = [_ask(session, step, ids, actor.id) for step, ids in groups.items()]
+    births = [order for _, order, _ in entries if order.subject_id is None]
+    born = ask_births(session.conn, session.clock, actor.id, births, session.programmes) if births else None
 
     def read() -> None:
         for answer in asked:
             loaded.cases.update(answer())
+        if born is not None:
+            loaded.born.update(born())
 
     return read
 
@@ -417,7 +364,7 @@ def _ask_for(session: Session, actor: Actor, loaded: _Set, entries: list[_Entry]
 _BEGIN_SET = "BEGIN; SET LOCAL random_page_cost = 1.1; SET LOCAL jit = off"
 
 
-def _set_based(session: Session, actor: Actor, chunk: list[_Entry]) -> list[tuple[int, Outcome]]:
+def _set_based(session: Session, actor: Actor, chunk: list[Entry]) -> list[tuple[int, Outcome]]:
     """Decide a set and write it slice by slice.
 
     The database looks up the cases of the other slices while the first is decided, and writes each slice
@@ -455,7 +402,8 @@ def _one_of_set(
     try:
         if order.request_id in loaded.before:
             return Outcome(order, _earlier(order, loaded.before[order.request_id]))
-        case = loaded.cases.get(order.subject_id) if order.subject_id else None
+        by_id = order.subject_id
+        case = loaded.cases.get(by_id) if by_id is not None else loaded.born.get(order.request_id)
         if case is None or chain is None:
             raise Refused([refuse("not_found")])
         alike = loaded.alike

@@ -75,6 +75,7 @@ _GRANTS = """ARRAY(SELECT g.role FROM role_grant g JOIN person n ON n.id = g.per
   WHERE g.person_id = %(actor)s AND g.revoked_at IS NULL AND """
 _ROLES = _GRANTS + "(g.project_id = p.id OR starts_with(p.office_path, g.office_path)))"
 _ANY_ROLES = _GRANTS + "g.office_path IS NOT NULL)"
+_PLACE_ROLES = _GRANTS + "(g.project_id = s.project_id OR starts_with(s.office_path, g.office_path)))"
 _OFFICE_ROLES = _GRANTS + "starts_with(s.office_path, g.office_path))"
 
 
@@ -130,8 +131,9 @@ def plan_for(noun: str, facts: frozenset[str], where: str) -> Plan:
         for name, columns in PAYMENT_COLUMNS:
             take(name, columns)
     # What is an office's own is for that office's people, and for those above it.
-    of_office = "office_path" in metadata.tables[noun].columns
-    select.append(_ROLES if of_project else _OFFICE_ROLES if of_office else _ANY_ROLES)
+    there = metadata.tables[noun].columns
+    of_office = _PLACE_ROLES if "project_id" in there else _OFFICE_ROLES
+    select.append(_ROLES if of_project else of_office if "office_path" in there else _ANY_ROLES)
     for fact in sorted(facts):
         if fact == "own_conflict" and noun == "draw":
             select.append(DRAW_CONFLICT)

@@ -17,16 +17,17 @@ from pydantic_core import to_jsonable_python
 
 from milepost.alike import Alike
 from milepost.bank.batches import payable
+from milepost.bank.births import BORN_IN_SETS, birth_of
 from milepost.bank.credits import credit
 from milepost.cases import load_cases, notice_window, person_roles, programme_of
 from milepost.db import Session
 from milepost.experts import basis
 from milepost.programmes import load_published
 from milepost.queries import budget_basis, commitments
-from schema.nouns import REVIEW
+from schema.nouns import NOUNS, REVIEW
 from states.case import Case, Change, chain_of_programme
 from states.guards import GUARDS, objections
-from states.machines import Compiled
+from states.machines import Compiled, static_machines
 from states.postings import POSTINGS, Posting
 from states.refusals import Refusal, Refused, refuse
 from states.review_guards import CLOSED
@@ -50,6 +51,7 @@ PARENT: dict[str, str | None] = {
     "draw": None,
     "batch": None,
     "budget_change": "appropriation",
+    "bank_exception": None,
 }
 
 
@@ -121,6 +123,20 @@ def step_of(compiled: Compiled, name: str) -> Step:
     return step
 
 
+def where_of(order: Order) -> tuple[str, bool]:
+    """The noun of an order's step and whether the step creates its subject."""
+    noun = order.step.partition(".")[0]
+    if noun not in NOUNS:
+        raise Refused([refuse("unknown_step", step=order.step, known=", ".join(sorted(NOUNS)))])
+    if noun == "project":
+        return noun, order.step == "project.apply"
+    row = static_machines()[noun].steps.get(order.step)
+    if row is None:
+        known = ", ".join(sorted(static_machines()[noun].steps))
+        raise Refused([refuse("unknown_step", step=order.step, known=known)])
+    return noun, not row.source
+
+
 def parse_input(step: Step, given: Mapping[str, Any]) -> Any:
     """The input as the step's model reads it, or a refusal that names each field that is wrong."""
     try:
@@ -143,6 +159,8 @@ def birth_case(
     id: UUID | None = None,
 ) -> Case:
     """The case of a subject that does not exist yet: from its parent, at the root from its programme."""
+    if noun in BORN_IN_SETS:
+        return birth_of(session.conn, session.clock, actor_id, order, cache)
     if PARENT[noun] is None:
         case = _root_case(session, actor_id, order, cache)
     else:

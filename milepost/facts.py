@@ -86,6 +86,13 @@ FACTS: dict[str, str] = {
         "(SELECT count(*) FROM batch_payment b JOIN payment y ON y.id = b.payment_id WHERE b.batch_id = s.id "
         "AND b.live AND y.state NOT IN ('settled', 'returned', 'void'))"
     ),
+    "likely_fits": (
+        "EXISTS (SELECT 1 FROM bank_entry e JOIN payment y ON y.id = s.likely_id WHERE e.id = s.entry_id "
+        "AND abs(e.amount_minor) = y.amount_minor AND e.currency = y.currency)"
+    ),
+    "held_entries": LIST.format(
+        "SELECT e.id FROM bank_entry e WHERE e.file_id = s.file_id AND e.outcome = 'held'"
+    ),
     "bank_doubts": (
         "(SELECT count(*) FROM bank_exception x WHERE x.tranche_id = s.tranche_id AND x.state = 'open')"
     ),

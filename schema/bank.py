@@ -13,7 +13,8 @@ from schema.columns import document, key, link, minor, moment, words
 class BankFile(SQLModel, table=True):
     """A file to or from the bank, known by its bytes however it is called. Rows never change.
 
-    ``closing_on`` is the day whose closing balance a statement gives; ``counts`` says what was in it.
+    ``closing_on`` is the day whose closing balance a statement gives; ``counts`` says what was in it, and
+    ``doubts`` what does not fit of the file as a whole, by kind: each becomes an exception.
     """
 
     __tablename__ = "bank_file"
@@ -35,6 +36,7 @@ class BankFile(SQLModel, table=True):
     closing_on: date | None = None
     counts: Any = document()
     findings: Any = document(default="[]")
+    doubts: Any = document()
 
 
 class Batch(SQLModel, table=True):
@@ -145,37 +147,46 @@ class BankEntry(SQLModel, table=True):
 
 
 class BankException(SQLModel, table=True):
-    """Something the bank said that does not fit our books, until somebody says what it is.
+    """Something the bank said that does not fit our books, until it is cleared up.
 
-    While it is open nothing more is sent for its tranche. ``likely_id`` is the payment it probably means.
+    Of a project where it names a payment or probably means one (``likely_id``): then its chain is the
+    project's, and while it is open nothing more is sent for the tranche. Else it is the account's, of no
+    programme (``programme_id`` is the house's, ``states.house``) and of the office that keeps the account.
     """
 
     __tablename__ = "bank_exception"
     __table_args__ = (
-        CheckConstraint("state IN ('open', 'resolved')", name="bank_exception_state_known"),
         CheckConstraint(
-            "(state = 'resolved') = "
-            "(resolved_by IS NOT NULL AND resolved_at IS NOT NULL AND note IS NOT NULL)",
-            name="bank_exception_resolved_by_somebody",
+            "(state = 'open') = (resolved_by IS NULL AND resolved_at IS NULL AND note IS NULL)",
+            name="bank_exception_cleared_by_somebody",
+        ),
+        CheckConstraint(
+            "(project_id IS NULL) = (tranche_id IS NULL) AND (project_id IS NULL OR chain_id = project_id)",
+            name="bank_exception_of_a_project_or_the_account",
         ),
         Index("bank_exception_open", "raised_at", postgresql_where=text("state = 'open'")),
         Index("bank_exception_of_tranche", "tranche_id", postgresql_where=text("state = 'open'")),
+        Index("bank_exception_of_payment", "payment_id"),
     )
 
     id: UUID = key()
+    chain_id: UUID = link("chain.id")
+    programme_id: UUID
+    office_path: str = words()
+    project_id: UUID | None = link("project.id", null=True)
+    tranche_id: UUID | None = link("tranche.id", null=True)
     kind: str = words()
-    file_id: UUID = link("bank_file.id")
+    file_id: UUID = link("bank_file.id", index=True)
     entry_id: UUID | None = link("bank_entry.id", null=True, index=True)
     payment_id: UUID | None = link("payment.id", null=True)
-    tranche_id: UUID | None = link("tranche.id", null=True)
     likely_id: UUID | None = link("payment.id", null=True)
     params: Any = document()
     raised_at: datetime = moment()
-    state: str = words()
     resolved_by: UUID | None = link("person.id", null=True)
     resolved_at: datetime | None = moment(null=True)
-    how: str | None = words(null=True)
     note: str | None = words(null=True)
+    state: str = words()
+    version: int
 
 
 __all__ = ["BankEntry", "BankException", "BankFile", "Batch", "BatchPayment"]

@@ -5,10 +5,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Noun:
-    """A table with ``id``, ``state`` and ``version``; ``chain`` is its column with the chain's id."""
+    """A table with ``id``, ``state`` and ``version``; ``chain`` is its column with the chain's id.
+
+    ``alone``: its steps read and write nothing that another subject's steps in the same chain would, so that
+    a set takes any number of one chain.
+    """
 
     name: str
     chain: str
+    alone: bool = False
 
     @property
     def of_project(self) -> bool:
@@ -36,6 +41,7 @@ NOUNS: dict[str, Noun] = {
         Noun("call", "chain_id"),
         Noun("draw", "chain_id"),
         Noun("batch", "chain_id"),
+        Noun("bank_exception", "chain_id", alone=True),
         Noun("appropriation", "chain_id"),
         Noun("budget_change", "chain_id"),
     )

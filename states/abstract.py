@@ -61,6 +61,7 @@ ENDS: dict[str, frozenset[str]] = {
     "draw": frozenset({"drawn", "void"}),
     "batch": frozenset({"closed", "lapsed", "discarded"}),
     "budget_change": frozenset({"confirmed", "rejected", "withdrawn"}),
+    "bank_exception": frozenset({"explained", "matched", "used", "cleared"}),
 }
 
 TRACKED: dict[str, Any] = {

@@ -47,3 +47,14 @@ def bank_agrees(case: Case) -> Refusal | None:
     """Nothing more is sent for a tranche while what the bank said of it does not fit our books."""
     doubts = case.facts["bank_doubts"]
     return refuse("bank_doubt", number=doubts) if doubts else None
+
+
+@guard("likely_fits")
+def likely_payment_fits(case: Case) -> Refusal | None:
+    """A match needs an entry, and a payment that it probably means, of its own sum and currency."""
+    return None if case.facts["likely_fits"] else refuse("no_likely_payment")
+
+
+@guard()
+def statement_is_in_doubt(case: Case) -> Refusal | None:
+    return None if case.here["kind"] == "statement_differs" else refuse("statement_not_in_doubt")

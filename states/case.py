@@ -98,3 +98,8 @@ def account_id(kind: str, owner_id: UUID, currency: str) -> UUID:
 def chain_of_programme(code: str) -> UUID:
     """The chain that calls and appropriations of all versions of a programme share."""
     return uuid5(NAMESPACE, f"programme:{code}")
+
+
+def chain_of_account(number: str) -> UUID:
+    """The chain of what the bank says of our account and of no project."""
+    return uuid5(NAMESPACE, f"bank account:{number}")

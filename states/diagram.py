@@ -40,6 +40,7 @@ GOAL = {
     "appropriation": "closed",
     "budget_change": "confirmed",
     "batch": "closed",
+    "bank_exception": "explained",
 }
 
 

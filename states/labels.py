@@ -36,6 +36,7 @@ NOUNS: Mapping[str, Text] = {
     "appropriation": words("年度预算", "Appropriation"),
     "budget_change": words("预算调整", "Change of budget"),
     "batch": words("银行批次", "Bank batch"),
+    "bank_exception": words("银行异常", "Bank exception"),
 }
 
 STATES: Mapping[str, Mapping[str, Text]] = {
@@ -145,6 +146,13 @@ STATES: Mapping[str, Mapping[str, Text]] = {
         "closed": words("已办结", "Closed"),
         "lapsed": words("已作罢", "Lapsed"),
         "discarded": words("已撤销", "Discarded"),
+    },
+    "bank_exception": {
+        "open": words("待查明", "To be cleared up"),
+        "explained": words("已说明", "Explained"),
+        "matched": words("已认领", "Matched"),
+        "used": words("已采用", "Used"),
+        "cleared": words("对账单已办结", "Cleared by the statement"),
     },
     "appropriation": {
         "voted": words("执行中", "In force"),

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from config.programmes import BUILT_IN_DAYS, Deadline, Programme, Reminder
 from states import (
+    bank_exception,
     bank_guards,
     batch,
     budget,
@@ -52,6 +53,7 @@ STATIC: dict[str, tuple[Step, ...]] = {
     "call": funding.CALL_STEPS,
     "draw": draws.STEPS,
     "batch": batch.STEPS,
+    "bank_exception": bank_exception.STEPS,
     "appropriation": funding.APPROPRIATION_STEPS,
     "budget_change": budget.STEPS,
 }

@@ -133,6 +133,9 @@ PERMISSIONS: dict[str, frozenset[str]] = {
             "batch.hand_over",
             "batch.discard",
             *_EXAMINING,
+            "bank_exception.explain",
+            "bank_exception.match",
+            "bank_exception.use",
             "project.place_hold",
             "project.lift_hold",
             "receivable.establish",
@@ -190,6 +193,8 @@ PERMISSIONS: dict[str, frozenset[str]] = {
             "batch.lapse",
             "batch.answer",
             "batch.close",
+            "bank_exception.raise",
+            "bank_exception.clear",
         }
     ),
 }

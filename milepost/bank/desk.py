@@ -21,11 +21,15 @@ def account_of(number: str) -> Account:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """Where files go to and come from. ``staged`` holds a file until it is moved to ``out``, once."""
+    """Where files go to and come from. ``staged`` holds a file until it is moved to ``out``, once.
+
+    ``office`` keeps the account: what the bank says of no project is for its people.
+    """
 
     debtor: Party = field(repr=False)
     rules: BankRules
     folder: Path
+    office: str = "/"
 
     @property
     def account(self) -> str:
@@ -64,7 +68,7 @@ def desk_of(settings: Settings) -> Desk | None:
     )
     agent = Agent(bic=settings.bank_bic, member_id=settings.bank_cnaps)
     debtor = Party(settings.bank_holder, account_of(settings.bank_account), agent)
-    return Desk(debtor, rules, settings.bank_place)
+    return Desk(debtor, rules, settings.bank_place, settings.bank_office)
 
 
 __all__ = ["Desk", "account_of", "desk_of"]

@@ -26,15 +26,18 @@ _BATCHES = (
 )
 
 
-def _reader(terminal: Terminal, session: Session) -> None:
+def _reader(terminal: Terminal, session: Session) -> UUID | None:
     """Nobody named: whoever has the machine. Somebody named: only who sees it in the pages too."""
-    if terminal.login:
-        from milepost.queries.sight import BANK, roles_anywhere
+    if not terminal.login:
+        return None
+    from milepost.queries.sight import BANK, roles_anywhere
 
-        if not roles_anywhere(session, terminal.person(session).id) & BANK:
-            raise Usage(
-                "not_found", "没有这个对象，或您无权查看。", "There is no such thing, or you may not see it."
-            )
+    reader = terminal.person(session).id
+    if not roles_anywhere(session, reader) & BANK:
+        raise Usage(
+            "not_found", "没有这个对象，或您无权查看。", "There is no such thing, or you may not see it."
+        )
+    return reader
 
 
 def _desk(terminal: Terminal) -> Desk:
@@ -122,7 +125,7 @@ def read(
         by = terminal.person(session).id if terminal.login else SYSTEM_ID
         _reader(terminal, session)
         found = [read_path(session, desk, path, by) for path in files]
-        report = reconcile(session)
+        report = reconcile(session, desk)
         entries = {one.sha256: _entries(session, one.sha256) for one in found}
     if terminal.as_json:
         told = [
@@ -167,8 +170,7 @@ def exceptions(terminal: Terminal) -> None:
     from milepost.queries.bank import exceptions as read
 
     with terminal.session() as session:
-        _reader(terminal, session)
-        found = read(session)
+        found = read(session, _reader(terminal, session))
     if terminal.as_json:
         told = []
         for row in found:
@@ -203,15 +205,19 @@ def resolve(
         bool, typer.Option("--password-stdin", help="从标准输入读密码 · Read the password from stdin.")
     ] = False,
 ) -> None:
-    from milepost.work.bank_exceptions import resolve as clear_up
+    from uuid import uuid4
+
+    from milepost.actions import perform
+    from milepost.bank.desk import desk_of
     from milepost.work.reconciliation import reconcile
 
+    desk = desk_of(terminal.settings)
     with terminal.session() as session:
         actor = terminal.actor(session, fresh=how != "explain", password_stdin=password_stdin)
-        clear_up(session, actor, id, how, note)
-        report = reconcile(session)
+        perform(session, actor, f"bank_exception.{how}", id, {"note": note}, uuid4().hex)
+        outcomes = dict(reconcile(session, desk).outcomes) if desk else {}
     if terminal.as_json:
-        terminal.answer({"ok": True, "outcomes": dict(report.outcomes)})
+        terminal.answer({"ok": True, "outcomes": outcomes})
         return
     terminal.line("✓ 已办结", "✓ Cleared up")
 

@@ -58,7 +58,7 @@ def todo(
                 terminal.text(noun_label(row["noun"])),
                 _state(terminal, row["noun"], row["state"]),
                 f"{row['due_on']}{' !' if late else ''}" if row["due_on"] else "",
-                row["part_title"] or row["title"],
+                _title(terminal, row),
                 _money(terminal, row["amount_minor"], row["currency"]),
             )
         )
@@ -80,6 +80,15 @@ def _name(row: dict[str, Any]) -> str:
     if row["noun"] in ("milestone", "payment") and row["number"] is not None:
         return f"{row['code']}/{'m' if row['noun'] == 'milestone' else 't'}{row['number']}"
     return str(row["code"]) if row["noun"] == "project" else str(row["subject_id"])
+
+
+def _title(terminal: Terminal, row: dict[str, Any]) -> str:
+    """What it is about: of an exception, what the bank said."""
+    if row["noun"] == "bank_exception":
+        from milepost.bank.exceptions import said_of
+
+        return terminal.text(said_of(row["kind"], row["params"]).fact)
+    return str(row["part_title"] or row["title"])
 
 
 def _state(terminal: Terminal, noun: str, state: str) -> str:

@@ -55,6 +55,16 @@ TYPED: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("draw", ("draw.conclude",), ("value_evidence=evidence",)),
     ("batch", ("batch.make",), ("programme_id", "currency", "execution_on")),
     ("batch", ("batch.write",), ("file_name", "sha256", "staged_as")),
+    (
+        "bank_exception",
+        ("bank_exception.raise",),
+        ("kind", "file_id", "entry_id", "payment_id", "likely_id", "params"),
+    ),
+    (
+        "bank_exception",
+        tuple(f"bank_exception.{way}" for way in ("explain", "match", "use", "clear")),
+        ("note",),
+    ),
     ("call", ("call.announce",), ("programme_id", "title", "opens_on", "closes_on")),
     (
         "appropriation",

@@ -106,6 +106,8 @@ def load_letters(
 
 def _link(row: Mapping[str, Any], today: date, public_url: str, key: bytes) -> str:
     """Where the reader goes on: an expert by a link of their own, that opens no log-in by itself."""
+    if row["template"] == "bank_exceptions":
+        return f"{public_url}/bank"
     if row["own_task"] is None:
         return f"{public_url}/projects/{row['project_id']}" if row["project_id"] else public_url
     if row["task_state"] == "taken_away":
@@ -129,6 +131,7 @@ def _letter(row: Mapping[str, Any], today: date, public_url: str, key: bytes) ->
         **_waiting(row, locale, roles, today),
         "blocked": [_blocked(entry, locale) for entry in row["context"].get("codes", ())],
         **_seal(row["context"]),
+        **_bank(row["context"]),
         "name": one_line(row["name"]),
         "login_code": _login_code(row["context"], key),
         "link": _link(row, today, public_url, key),
@@ -210,6 +213,11 @@ def _waiting(row: Mapping[str, Any], locale: str, roles: frozenset[str], today: 
 def _seal(context: Mapping[str, Any]) -> dict[str, str]:
     """A day's seal, as it is to be kept outside the office; its day stays as the export names it."""
     return {name: one_line(str(context.get(name, ""))) for name in ("sealed_on", "size", "root")}
+
+
+def _bank(context: Mapping[str, Any]) -> dict[str, str]:
+    """How many exceptions a file of the bank's gave."""
+    return {name: one_line(str(context.get(name, ""))) for name in ("number", "bank_file")}
 
 
 def _login_code(context: Mapping[str, Any], key: bytes) -> str:

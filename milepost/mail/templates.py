@@ -25,14 +25,22 @@ from states.machines import UnknownName
 WORDS = Path(__file__).with_name("words")
 LOCALES = ("zh", "en")
 # Mails that no step notifies of: flows queue them, or the web for who wants to log in.
-QUEUED_BY_FLOWS = ("deadline_reminder", "payment_blocked", "panel_short", "daily_seal", "login_code")
+QUEUED_BY_FLOWS = (
+    "deadline_reminder",
+    "payment_blocked",
+    "panel_short",
+    "daily_seal",
+    "login_code",
+    "bank_exceptions",
+)
 # Every name a template may use; ``milepost.mail.facts`` gives each of them a value.
 NAMES = frozenset(
     {
-        "actor", "amount", "award", "blocked", "closes", "code", "covered", "days_left", "doing", "due",
-        "escalated", "expert", "finance", "grantee", "link", "login_code", "milestone", "milestone_due",
-        "milestone_title", "mine", "name", "officer", "left", "opens", "outcome", "owed", "provisional",
-        "reason", "reference", "requested", "root", "sealed_on", "size", "state", "state_label", "title",
+        "actor", "amount", "award", "bank_file", "blocked", "closes", "code", "covered", "days_left",
+        "doing", "due", "escalated", "expert", "finance", "grantee", "left", "link", "login_code",
+        "milestone", "milestone_due", "milestone_title", "mine", "name", "number", "officer", "opens",
+        "outcome", "owed", "provisional", "reason", "reference", "requested", "root", "sealed_on", "size",
+        "state", "state_label", "title",
         "tranche", "unit", "until", "waiting_for",
         # Of a payment that was paid.
         "account_tail", "bank_reference", "capitals", "next_payment", "paid_for", "paid_on",

@@ -6,8 +6,9 @@ from typing import Any
 from uuid import UUID
 
 from milepost.bank.exceptions import said_of
+from milepost.clock import OFFICE_ZONE
 from milepost.db import Session
-from milepost.queries.sight import Row, rows
+from milepost.queries.sight import Row, bank_scope, rows
 
 MOST = 200
 
@@ -57,25 +58,36 @@ def files(session: Session, *, batch_id: UUID | None = None) -> list[Row]:
     )
 
 
-def exceptions(session: Session, *, resolved: bool = False) -> list[dict[str, Any]]:
-    """What does not fit, the oldest first, in words; with ``resolved`` what was cleared up, latest first."""
+def exceptions(
+    session: Session, actor_id: UUID | None = None, *, resolved: bool = False
+) -> list[dict[str, Any]]:
+    """What does not fit, the oldest first, in words; with ``resolved`` what was cleared up, latest first.
+
+    Of the offices whose bank the actor reads; None reads all, as whoever has the machine does.
+    """
+    scope = bank_scope("x") if actor_id is not None else "true"
     found = rows(
         session,
-        f"""SELECT x.id, x.kind, x.state, x.params, x.raised_at, x.how, x.note, x.resolved_at, n.name AS by,
-            x.payment_id, x.likely_id, f.name AS file, coalesce(p.code, l.code) AS code,
-            coalesce(p.id, l.id) AS project_id, l.code AS likely_code, t.number AS likely_tranche,
-            x.likely_id IS NOT NULL AND x.entry_id IS NOT NULL AND z.amount_minor = abs(e.amount_minor)
-              AS can_match, x.kind = 'statement_differs' AS can_use
+        f"""SELECT x.id, x.kind, x.state, x.params, x.raised_at, x.note, x.resolved_at, n.name AS by,
+            x.payment_id, x.likely_id, f.name AS file, p.code, x.project_id, t.number AS tranche,
+            CASE WHEN x.likely_id IS NOT NULL THEN p.code END AS likely_code,
+            CASE WHEN x.likely_id IS NOT NULL THEN t.number END AS likely_tranche
           FROM bank_exception x JOIN bank_file f ON f.id = x.file_id
-          LEFT JOIN bank_entry e ON e.id = x.entry_id
-          LEFT JOIN payment y ON y.id = x.payment_id LEFT JOIN project p ON p.id = y.project_id
-          LEFT JOIN payment z ON z.id = x.likely_id LEFT JOIN project l ON l.id = z.project_id
-          LEFT JOIN tranche t ON t.id = z.tranche_id LEFT JOIN person n ON n.id = x.resolved_by
-         WHERE x.state = %(state)s ORDER BY {"x.resolved_at DESC" if resolved else "x.raised_at"}, x.id
-         LIMIT %(most)s""",
-        {"state": "resolved" if resolved else "open", "most": MOST},
+          LEFT JOIN project p ON p.id = x.project_id LEFT JOIN tranche t ON t.id = x.tranche_id
+          LEFT JOIN person n ON n.id = x.resolved_by
+         WHERE (x.state = 'open') = %(open)s AND {scope}
+         ORDER BY {"x.resolved_at DESC" if resolved else "x.raised_at"}, x.id LIMIT %(most)s""",
+        {"open": not resolved, "most": MOST, "actor": actor_id},
     )
-    return [{**row, "said": said_of(row["kind"], row["params"])} for row in found]
+    today = session.clock.today()
+    return [
+        {
+            **row,
+            "said": said_of(row["kind"], row["params"]),
+            "days": (today - row["raised_at"].astimezone(OFFICE_ZONE).date()).days,
+        }
+        for row in found
+    ]
 
 
 __all__ = ["batch", "batches", "exceptions", "files"]

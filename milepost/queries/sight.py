@@ -29,8 +29,8 @@ SEES: dict[str, frozenset[str]] = {
     "applicant": _PARTS | OWN_REQUESTS,
     "principal_investigator": _PARTS | OWN_REQUESTS,
     "programme_officer": _PARTS | {"round", "task", "objection", "review_request"},
-    "finance_officer": _PARTS,
-    "supervisor": _PARTS | {"round", "task", "objection", "review_request"},
+    "finance_officer": _PARTS | {"bank_exception"},
+    "supervisor": _PARTS | {"round", "task", "objection", "review_request", "bank_exception"},
     "counsel": frozenset({"project", "milestone", "notice"}),
     "evaluator": frozenset({"project"}),
     "expert": frozenset(),
@@ -215,6 +215,8 @@ def _office_wide(session: Session, actor_id: UUID, noun: str, ids: Sequence[UUID
         return _draws(session, actor_id, ids)
     if noun in BUDGET:
         return _budgets(session, actor_id, noun, ids)
+    if noun == "bank_exception":
+        return _exceptions(session, actor_id, ids)
     roles = roles_anywhere(session, actor_id)
     if not (roles if noun == "call" else roles & (BANK if noun == "batch" else FUNDS)):
         return {}
@@ -284,6 +286,39 @@ def _draws(session: Session, actor_id: UUID, ids: Sequence[UUID]) -> dict[UUID, 
             place = (row["id"], row["state"], version, None, row["programme_id"])
             subjects[row["id"]] = Subject("draw", *place, sight, row)
     return subjects
+
+
+def bank_scope(row: str) -> str:
+    """A condition on a row with an office, and perhaps a project: the actor reads the bank there."""
+    roles = ", ".join(f"'{role}'" for role in sorted(BANK))
+    return (
+        f"EXISTS (SELECT 1 FROM role_grant g WHERE g.person_id = %(actor)s AND g.revoked_at IS NULL "
+        f"AND g.role IN ({roles}) AND (g.project_id = {row}.project_id "
+        f"OR starts_with({row}.office_path, g.office_path)))"
+    )
+
+
+def _exceptions(session: Session, actor_id: UUID, ids: Sequence[UUID]) -> dict[UUID, Subject]:
+    """Exceptions of the offices and projects whose bank the actor reads."""
+    found = rows(
+        session,
+        f"SELECT x.* FROM bank_exception x WHERE x.id = ANY(%(ids)s) AND {bank_scope('x')}",
+        {"actor": actor_id, "ids": list(ids)},
+    )
+    sight = Sight(actor_id, roles_anywhere(session, actor_id) & BANK)
+    return {
+        row["id"]: Subject(
+            "bank_exception",
+            row["id"],
+            row["state"],
+            row["version"],
+            row["project_id"],
+            row["programme_id"],
+            sight,
+            row,
+        )
+        for row in found
+    }
 
 
 def find_subject(session: Session, actor_id: UUID, noun: str, id: UUID) -> Subject | None:

@@ -64,22 +64,30 @@ _SQL = f"""WITH {MINE}, item AS (
      SELECT 1 FROM mine g WHERE starts_with(w.office_path, g.office_path)
      AND (g.role = 'programme_officer' OR (g.role = 'supervisor' AND w.witness_id IS NULL
        AND convert_from(w.committed, 'UTF8')::jsonb->>'supervision' = 'present')))
+  UNION ALL
+  SELECT 'bank_exception', x.id, x.project_id, (x.raised_at AT TIME ZONE 'Asia/Shanghai')::date
+    FROM bank_exception x
+   WHERE x.state = 'open' AND EXISTS (SELECT 1 FROM mine g WHERE g.role = 'finance_officer'
+     AND (g.project_id = x.project_id OR starts_with(x.office_path, g.office_path)))
 ), closed AS MATERIALIZED (
   {conflicts_among("SELECT DISTINCT i.project_id FROM item i WHERE i.noun = ANY(%(review)s)")}
 ), one AS (
   SELECT noun, subject_id, project_id, min(due_on) AS due_on FROM item
    WHERE noun <> ALL(%(review)s) OR project_id NOT IN (SELECT project_id FROM closed) GROUP BY 1, 2, 3
 )
-SELECT i.noun, i.subject_id, i.project_id, i.due_on, coalesce(p.code, left(w.id::text, 8)) AS code,
-  coalesce(p.title, w.title) AS title, p.unit_name, coalesce(p.programme_id, w.programme_id) AS programme_id,
+SELECT i.noun, i.subject_id, i.project_id, i.due_on, coalesce(p.code, left(i.subject_id::text, 8)) AS code,
+  coalesce(p.title, w.title, '') AS title, p.unit_name,
+  coalesce(p.programme_id, w.programme_id, x.programme_id) AS programme_id, x.kind, x.params,
   p.currency,
   CASE i.noun WHEN 'project' THEN p.state
-    ELSE coalesce(m.state, y.state, e.state, t.state, r.state, o.state, n.state, q.state, f.state, w.state)
+    ELSE coalesce(m.state, y.state, e.state, t.state, r.state, o.state, n.state, q.state, f.state, w.state,
+      x.state)
   END AS state,
   coalesce(m.number, k.number, r.number, f.number) AS number, m.title AS part_title, y.amount_minor, r.stage,
   i.noun = 'task' AND t.expert_id = %(actor)s AS own_task
 FROM one i LEFT JOIN project p ON p.id = i.project_id
 LEFT JOIN draw w ON i.noun = 'draw' AND w.id = i.subject_id
+LEFT JOIN bank_exception x ON i.noun = 'bank_exception' AND x.id = i.subject_id
 LEFT JOIN milestone m ON i.noun = 'milestone' AND m.id = i.subject_id
 LEFT JOIN payment y ON i.noun = 'payment' AND y.id = i.subject_id
 LEFT JOIN tranche k ON k.id = y.tranche_id

@@ -7,17 +7,13 @@ from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from milepost.queries import bank
 from milepost.queries.sight import Row
-from milepost.web.login import prove_again
 from milepost.web.offers import Offer, offers_for, roots
 from milepost.web.render import page
-from milepost.web.status import status_of
-from milepost.web.visitor import BankReader, Missing, Typed, Visitor, text_of
-from milepost.work.bank_exceptions import HOWS, RESOLVERS, How, resolve
-from states.refusals import Refusal, Refused
+from milepost.web.visitor import BankReader, Missing
 from states.step import Step
 
 router = APIRouter(include_in_schema=False)
@@ -25,43 +21,46 @@ router = APIRouter(include_in_schema=False)
 
 @dataclass(frozen=True, slots=True)
 class BankPage:
-    """What is with the bank and what does not fit. ``wrong`` is the exception whose form came back."""
+    """What is with the bank and what does not fit; ``ways`` are the steps of exceptions."""
 
     files_in_use: bool
     batches: list[Row]
     offers: dict[UUID, list[Offer]]
     roots: list[Step]
     exceptions: list[dict[str, Any]]
+    ways: dict[UUID, list[Offer]]
     resolved: list[dict[str, Any]]
     files: list[Row]
-    may_resolve: bool
-    wrong: UUID | None = None
-    refusals: tuple[Refusal, ...] = ()
-    typed: str = ""
-    password_error: str = ""
-
-
-def _drawn(visitor: Visitor, *, status: int = 200, **more: Any) -> Response:
-    session = visitor.session
-    rows = bank.batches(session)
-    view = BankPage(
-        files_in_use=visitor.web.settings.bank == "files",
-        batches=rows,
-        offers=offers_for(visitor, "batch", [row["id"] for row in rows[:50]], visitor.roles),
-        roots=roots(visitor.roles, "batch"),
-        exceptions=bank.exceptions(session),
-        resolved=bank.exceptions(session, resolved=True)[:20],
-        files=bank.files(session)[:50],
-        may_resolve=bool(visitor.roles & RESOLVERS),
-        **more,
-    )
-    return page(visitor, "bank.html", view, status=status)
 
 
 @router.get("/bank")
 def show(visitor: BankReader) -> Response:
     """Batches, exceptions, the register."""
-    return _drawn(visitor)
+    session = visitor.session
+    rows = bank.batches(session)
+    doubts = bank.exceptions(session, visitor.id)
+    view = BankPage(
+        files_in_use=visitor.web.settings.bank == "files",
+        batches=rows,
+        offers=offers_for(visitor, "batch", [row["id"] for row in rows[:50]], visitor.roles),
+        roots=roots(visitor.roles, "batch"),
+        exceptions=doubts,
+        ways=_fitting(offers_for(visitor, "bank_exception", [row["id"] for row in doubts], visitor.roles)),
+        resolved=bank.exceptions(session, visitor.id, resolved=True)[:20],
+        files=bank.files(session)[:50],
+    )
+    return page(visitor, "bank.html", view)
+
+
+# To match or to use is only for some kinds of exceptions: there it is no button at all.
+_NOT_OF_THIS_KIND = frozenset({"no_likely_payment", "statement_not_in_doubt"})
+
+
+def _fitting(offers: dict[UUID, list[Offer]]) -> dict[UUID, list[Offer]]:
+    return {
+        id: [one for one in some if not any(r.code in _NOT_OF_THIS_KIND for r in one.refusals)]
+        for id, some in offers.items()
+    }
 
 
 @router.get("/bank/batches/{id}")
@@ -80,28 +79,6 @@ class BatchPage:
 
     row: Row
     offers: list[Offer]
-
-
-@router.post("/bank/exceptions/{id}")
-def clear_up(visitor: BankReader, form: Typed, id: UUID) -> Response:
-    """Say what an exception was; refused, the page comes back with the reasons and what was typed."""
-    chosen: How = next((how for how in HOWS if how == text_of(form, "how")), "explain")
-    note, password = text_of(form, "note")[:4000], text_of(form, "password")
-    token, wrong = prove_again(visitor, password) if password else (None, "")
-    if wrong:
-        return _drawn(visitor, status=403, wrong=id, typed=note, password_error=wrong)
-    try:
-        resolve(visitor.session, visitor.actor, id, chosen, note)
-    except Refused as refused:
-        found = tuple(refused.refusals)
-        if [one.code for one in found] == ["not_found"]:
-            raise Missing from None
-        answer = _drawn(visitor, status=status_of(found), wrong=id, typed=note, refusals=found)
-    else:
-        answer = RedirectResponse("/bank", 303)
-    if token:
-        visitor.web.set_cookie(answer, "milepost", token, hours=visitor.web.settings.session_hours)
-    return answer
 
 
 __all__ = ["router"]

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from config.programmes import Programme
 from milepost.available import Available, available_many
+from milepost.bank.exceptions import said_of
 from milepost.db import Session
 from milepost.decisions import PARENT
 from milepost.programmes import load_published
@@ -157,6 +158,8 @@ def heading(noun: str, row: Row, locale: str) -> str:
         return f"{name} {row['programme_code']} {row['fiscal_year']} {row['source']}"
     if noun == "batch":
         return f"{name} {row['execution_on']}"
+    if noun == "bank_exception":
+        return str(said(said_of(row["kind"], row["params"]).fact, locale))
     return f"{name}{number}{title}"
 
 
@@ -166,8 +169,8 @@ def home_of(noun: str, subject_id: UUID, project_id: UUID | None, *, as_expert: 
         return f"/tasks/{subject_id}"
     if noun == "draw":
         return f"/draws/{subject_id}"
-    if noun == "batch":
-        return "/bank"
+    if noun in ("batch", "bank_exception"):
+        return f"/bank#{noun}-{subject_id}"
     if noun == "payment":
         return f"/payments/{subject_id}"
     if noun == "claim":

@@ -7,15 +7,16 @@ twice, in two halves, in another order or under another name adds nothing. What 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from hashlib import sha256
-from io import BytesIO
-from typing import Any
+from hashlib import file_digest
+from itertools import islice
+from os import SEEK_END
+from pathlib import Path
+from typing import Any, BinaryIO
 from uuid import UUID, uuid5
 
-import psycopg
 from psycopg.types.json import Jsonb
 
 from milepost.bank.desk import Desk, account_of
@@ -26,6 +27,9 @@ from milepost.bank.files.pain002 import StatusReport, Verdict, read_pain002
 from milepost.bank.files.statements import Entry, Transaction
 from milepost.db import Session
 from states.case import NAMESPACE
+
+AT_ONCE = 1000
+"""So many words of a file are in memory at a time."""
 
 # What the bank says of a payment before it is decided changes nothing.
 _SAID = {"rejected": "rejected", "cancelled": "rejected", "settled": "settled"}
@@ -69,11 +73,14 @@ class Word:
         return uuid5(NAMESPACE, f"bank_entry:{self.source}:{self.account}:{self.key}:{self.part}")
 
 
-def read_bank_file(session: Session, desk: Desk, content: bytes, name: str, by: UUID) -> FileReport:
-    """Take a file in, in one transaction; one that is known, or cannot be read, changes nothing else."""
-    report = FileReport(name, sha256(content).hexdigest())
+def read_bank_file(session: Session, desk: Desk, path: Path, by: UUID) -> FileReport:
+    """Take a file in, in one transaction; one that is known, or cannot be read, changes nothing else.
+
+    What does not fit of the file as a whole is kept with it: reconciliation makes exceptions of it.
+    """
     conn = session.conn
-    with conn.transaction():
+    with path.open("rb") as content, conn.transaction():
+        report = FileReport(path.name, file_digest(content, "sha256").hexdigest())
         # Two who read the same file wait for each other here.
         conn.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"bank:{report.sha256}",))
         known = conn.execute(
@@ -90,50 +97,51 @@ def read_bank_file(session: Session, desk: Desk, content: bytes, name: str, by: 
 class _Reading:
     session: Session
     desk: Desk
-    content: bytes
+    content: BinaryIO
     by: UUID
     report: FileReport
     file_id: UUID = field(init=False)
+    doubts: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.file_id = uuid5(NAMESPACE, f"bank_file:in:{self.report.sha256}")
 
     def take_in(self) -> None:
         """The file's row, its entries, and what is wrong with it as a whole."""
-        head = self.content[:4000]
+        self.content.seek(0)
+        head = self.content.read(4000)
         try:
             if b"camt.053" in head:
                 self._statement()
             elif b"pain.002" in head:
                 self._status_report()
             else:
+                self._doubt("file_not_known", {"name": self.report.name})
                 self._register("unknown", {}, ())
-                self._whole("file_not_known", {"name": self.report.name})
         except FileUnreadable as problem:
+            self._doubt("file_unreadable", _both(problem.finding))
             self._register("unreadable", {}, (problem.finding,))
-            self._whole("file_unreadable", _both(problem.finding))
 
     def _statement(self) -> None:
-        with StatementFile(BytesIO(self.content)) as file:
+        with StatementFile(self.content) as file:
             numbers = {s.number: account_of(s.account.number).number for s in file.statements}
             ours = {place for place, number in numbers.items() if number == self.desk.account}
-            words = list(self._words(file.entries(), ours))
             closing = [
                 s.closing.on
                 for s in file.statements
                 if s.number in ours and s.closing is not None and s.closing.kind == "CLBD" and s.closing.on
             ]
-            counts = {"entries": sum(s.entries for s in file.statements), "ours": len(words)}
+            ours_alone = sum(s.entries for s in file.statements if s.number in ours)
+            counts = {"entries": sum(s.entries for s in file.statements), "ours": ours_alone}
             wrong = blocking(file.findings)
             # A statement that does not add up proves nothing, so it closes no day either.
             closing_on = max(closing) if closing and not wrong else None
-            self._register("camt.053", counts, file.findings, closing_on)
             if len(ours) < len(file.statements):
-                self._whole("account_not_ours", {"statements": len(file.statements) - len(ours)})
+                self._doubt("account_not_ours", {"statements": str(len(file.statements) - len(ours))})
             if wrong:
-                said = wrong[0]
-                self._whole("statement_differs", _both(said))
-        self._keep(words, held=bool(wrong))
+                self._doubt("statement_differs", _both(wrong[0]))
+            self._register("camt.053", counts, file.findings, closing_on)
+            self._keep(self._words(file.entries(), ours), held=bool(wrong))
 
     def _words(self, entries: Iterable[Entry], ours: set[int]) -> Iterator[Word]:
         for entry in entries:
@@ -161,7 +169,8 @@ class _Reading:
                 )
 
     def _status_report(self) -> None:
-        found = read_pain002(BytesIO(self.content))
+        self.content.seek(0)
+        found = read_pain002(self.content)
         batch = payment_id_of(found.original_message_id)
         mine = [
             row[0].hex
@@ -176,10 +185,10 @@ class _Reading:
         verdicts = {id: rest for id in mine} if rest is not None else {}
         verdicts |= named
         counts = {"payments": len(named), "status": found.status}
-        self._register("pain.002", counts, found.findings, batch_id=batch if mine else None)
         if not mine:
-            self._whole("report_of_no_batch", {"message": found.original_message_id})
-        self._keep([self._verdict(found, id, v) for id, v in verdicts.items() if v is not None])
+            self._doubt("report_of_no_batch", {"message": found.original_message_id})
+        self._register("pain.002", counts, found.findings, batch_id=batch if mine else None)
+        self._keep(self._verdict(found, id, v) for id, v in verdicts.items() if v is not None)
 
     def _verdict(self, found: StatusReport, id: str, verdict: Verdict) -> Word:
         said = _SAID.get(verdict.outcome)
@@ -213,30 +222,38 @@ class _Reading:
         self.report.findings = tuple(findings)
         self.session.conn.execute(
             "INSERT INTO bank_file (id, direction, kind, name, sha256, size, at, by_id, batch_id, "
-            "closing_on, counts, findings) VALUES (%s, 'in', %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            "closing_on, counts, findings, doubts) "
+            "VALUES (%s, 'in', %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
             (
                 self.file_id,
                 kind,
                 self.report.name[:300],
                 self.report.sha256,
-                len(self.content),
+                self._size(),
                 self.session.clock.now(),
                 self.by,
                 batch_id,
                 closing_on,
                 Jsonb(counts),
                 Jsonb([said.as_json() for said in self.report.findings[:100]]),
+                Jsonb(self.doubts),
             ),
         )
 
-    def _whole(self, kind: str, params: dict[str, Any]) -> None:
-        raise_exception(self.session.conn, kind, self.file_id, params, self.session.clock.now())
+    def _size(self) -> int:
+        return self.content.seek(0, SEEK_END)
+
+    def _doubt(self, kind: str, params: dict[str, str]) -> None:
+        self.doubts[kind] = params
         self.report.exceptions.append(kind)
 
-    def _keep(self, words: list[Word], *, held: bool = False) -> None:
+    def _keep(self, words: Iterable[Word], *, held: bool = False) -> None:
         """New words become rows; one that stands in a file that did not add up is taken from this one."""
-        if not words:
-            return
+        coming = iter(words)
+        while some := list(islice(coming, AT_ONCE)):
+            self._keep_some(some, held=held)
+
+    def _keep_some(self, words: Sequence[Word], *, held: bool) -> None:
         columns = [
             [word.id for word in words],
             [word.source for word in words],
@@ -256,7 +273,8 @@ class _Reading:
             ["held" if held else word.outcome for word in words],
         ]
         done = self.session.conn.execute(_KEEP, [self.file_id, *columns])
-        self.report.entries, self.report.fresh = len(words), done.rowcount
+        self.report.entries += len(words)
+        self.report.fresh += done.rowcount
 
 
 _KEEP = """INSERT INTO bank_entry (id, file_id, source, account, key, part, said, booked_on, amount_minor,
@@ -273,36 +291,6 @@ _KEEP = """INSERT INTO bank_entry (id, file_id, source, account, key, part, said
    WHERE bank_entry.outcome = 'held' AND EXCLUDED.outcome <> 'held'"""
 
 
-def raise_exception(
-    conn: psycopg.Connection[Any],
-    kind: str,
-    file_id: UUID,
-    params: dict[str, Any],
-    now: Any,
-    *,
-    entry_id: UUID | None = None,
-    payment_id: UUID | None = None,
-    likely_id: UUID | None = None,
-) -> None:
-    """Put something in the queue, once: its id follows from what it is about."""
-    conn.execute(
-        "INSERT INTO bank_exception (id, kind, file_id, entry_id, payment_id, tranche_id, likely_id, "
-        "params, raised_at, state) VALUES (%s, %s, %s, %s, %s, "
-        "(SELECT tranche_id FROM payment WHERE id = %s), %s, %s, %s, 'open') ON CONFLICT DO NOTHING",
-        (
-            uuid5(NAMESPACE, f"bank_exception:{kind}:{entry_id or file_id}:{payment_id}"),
-            kind,
-            file_id,
-            entry_id,
-            payment_id,
-            payment_id,
-            likely_id,
-            Jsonb(params),
-            now,
-        ),
-    )
-
-
 def _both(said: Finding) -> dict[str, str]:
     return {"zh": said.text("zh"), "en": said.text("en")}
 
@@ -313,4 +301,4 @@ def _bare(end_to_end: str) -> str:
     return ours.hex if ours is not None else end_to_end
 
 
-__all__ = ["FileReport", "Word", "raise_exception", "read_bank_file"]
+__all__ = ["FileReport", "Word", "read_bank_file"]

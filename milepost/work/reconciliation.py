@@ -21,10 +21,25 @@ from pathlib import Path
 from uuid import UUID
 
 from milepost.actions import SYSTEM, Order, perform_many
-from milepost.bank.desk import Desk, account_of
-from milepost.bank.files.amounts import amount_text
+from milepost.bank.desk import Desk
 from milepost.db import Database, Session
-from milepost.work.bank_reading import FileReport, raise_exception, read_bank_file
+from milepost.work.bank_exceptions import Doubt, Queue
+from milepost.work.bank_reading import FileReport, read_bank_file
+from milepost.work.bank_words import (
+    BOOKABLE,
+    ENTRIES,
+    FIRST,
+    LIKELY,
+    OUT,
+    REPORTS,
+    SILENT,
+    Booked,
+    Books,
+    Verdict,
+    doubt_of,
+    put_down,
+    step_for,
+)
 from milepost.work.receipts import receive_credits
 from states.case import SYSTEM_ID
 
@@ -62,17 +77,17 @@ def reconcile_folder(database: Database, desk: Desk, *, by: UUID = SYSTEM_ID) ->
             files.append(found)
             # Put away under its digest: the same name twice is not the same file.
             os.replace(path, desk.read / f"{found.sha256[:16]}-{path.name}")
-        report = reconcile(session)
+        report = reconcile(session, desk)
         report.files = files
         return report
 
 
 def read_path(session: Session, desk: Desk, path: Path, by: UUID) -> FileReport:
     """Take in one file where it lies."""
-    return read_bank_file(session, desk, path.read_bytes(), path.name, by)
+    return read_bank_file(session, desk, path, by)
 
 
-def reconcile(session: Session) -> ReconciliationReport:
+def reconcile(session: Session, desk: Desk) -> ReconciliationReport:
     """Let everything that was read take effect. One process at a time does it."""
     report = ReconciliationReport()
     conn = session.conn
@@ -82,116 +97,69 @@ def reconcile(session: Session) -> ReconciliationReport:
         return report
     try:
         receive_credits(session, report.received)
-        run = _Run(session, report)
-        while run.entries():
-            pass
+        run = _Run(session, desk, report)
+        run.queue.put_files()
+        run.entries()
         run.reports()
         run.batches()
+        run.queue.tell()
     finally:
         if not conn.closed and not conn.broken:
             conn.execute(f"SELECT pg_advisory_unlock({_LOCK})")
     return report
 
 
-_ENTRIES = """SELECT e.id, e.file_id, e.said, e.amount_minor, e.currency, e.end_to_end, e.reference, e.reason,
-    e.party_account, e.payment_id, y.state, y.amount_minor, y.currency, k.account_no,
-    EXISTS (SELECT 1 FROM bank_exception x WHERE x.entry_id = e.id AND x.how = 'match'),
-    EXISTS (SELECT 1 FROM bank_entry d WHERE d.payment_id = y.id AND d.source = 'statement'
-      AND d.outcome = 'applied' AND d.amount_minor < 0),
-    EXISTS (SELECT 1 FROM bank_entry d WHERE d.payment_id = y.id AND d.source = 'statement'
-      AND d.outcome = 'applied' AND d.amount_minor > 0)
-  FROM (SELECT * FROM bank_entry WHERE source = 'statement' AND outcome = 'new'
-         ORDER BY booked_on, amount_minor > 0, id LIMIT %s) e
-  LEFT JOIN payment y ON y.id = e.payment_id LEFT JOIN payee k ON k.id = y.payee_id
- ORDER BY e.booked_on, e.amount_minor > 0, e.id"""
-
-_REPORTS = """SELECT e.id, e.file_id, e.said, e.reference, e.reason, e.payment_id, e.end_to_end, y.state,
-    coalesce(d.debit, false), coalesce(d.credit, false), coalesce(d.queued, false),
-    EXISTS (SELECT 1 FROM bank_file f WHERE f.closing_on >= greatest(e.booked_on, x.execution_on))
-  FROM bank_entry e LEFT JOIN payment y ON y.id = e.payment_id
-  LEFT JOIN batch_payment b ON b.payment_id = y.id AND b.live LEFT JOIN batch x ON x.id = b.batch_id
-  LEFT JOIN LATERAL (SELECT bool_or(s.outcome = 'applied' AND s.amount_minor < 0) AS debit,
-      bool_or(s.outcome = 'applied' AND s.amount_minor > 0) AS credit, bool_or(s.outcome = 'queued') AS queued
-    FROM bank_entry s WHERE s.payment_id = y.id AND s.source = 'statement') d ON true
- WHERE e.source = 'report' AND e.outcome = 'waiting' ORDER BY e.id"""
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """A part of a statement's entry beside the payment that it names."""
-
-    id: UUID
-    file_id: UUID
-    said: str
-    amount_minor: int
-    currency: str
-    end_to_end: str
-    reference: str
-    reason: str
-    party_account: str = field(repr=False)
-    payment_id: UUID | None
-    state: str | None
-    ours_minor: int | None
-    ours_currency: str | None
-    ours_account: str | None = field(repr=False)
-    vouched: bool
-    debit: bool
-    credit: bool
-
-    @property
-    def shown(self) -> dict[str, str]:
-        return {
-            "amount": f"{amount_text(abs(self.amount_minor), self.currency)} {self.currency}",
-            "id": self.end_to_end or "-",
-            "reference": self.reference or "-",
-        }
-
-
-@dataclass(slots=True)
-class _Books:
-    """What the statement has said of one payment so far, and the entry that said the last of it."""
-
-    state: str
-    debit: bool
-    credit: bool
-    last: _Entry | None = None
-
-
 @dataclass(slots=True)
 class _Run:
     session: Session
+    desk: Desk
     report: ReconciliationReport
+    queue: Queue = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.queue = Queue(self.session, self.desk, self.report.exceptions)
 
     # -- statements ----------------------------------------------------------------------------------------
 
-    def entries(self) -> bool:
-        """One slice of what statements said; False when there is nothing more."""
-        rows = [_Entry(*row) for row in self.session.conn.execute(_ENTRIES, (SLICE,)).fetchall()]
-        books: dict[UUID, _Books] = {}
+    def entries(self) -> None:
+        """What statements said, a slice at a time in the order of their days."""
+        last: tuple[date, bool, UUID] | None = None
+        while True:
+            place = {"day": last[0], "credit": last[1], "id": last[2]} if last else FIRST
+            found = self.session.conn.execute(ENTRIES, {**place, "slice": SLICE}).fetchall()
+            if not found:
+                return
+            rows = [Booked(*row) for row in found]
+            self._slice(rows)
+            last = (rows[-1].booked_on, rows[-1].amount_minor > 0, rows[-1].id)
+
+    def _slice(self, rows: list[Booked]) -> None:
+        books: dict[UUID, Books] = {}
         # A pass that died once it had brought a payment back finds it returned, its credit still to enter.
         back = {entry.payment_id for entry in rows if entry.said == "credit"}
-        applied: list[_Entry] = []
+        applied: list[Booked] = []
+        doubts: list[tuple[str, Booked, str]] = []
         for entry in rows:
             assert entry.state is not None or entry.payment_id is None
-            doubt = _doubt(entry) or _put_down(books, entry, back)
+            doubt = doubt_of(entry) or put_down(books, entry, back)
             if doubt:
-                self._queue(doubt, entry)
+                doubts.append((doubt, entry, ""))
             else:
                 applied.append(entry)
         refused = self._move(books)
         for entry in applied:
             if entry.payment_id in refused:
-                self._queue("step_refused", entry, codes=refused[entry.payment_id])
-        done = [entry.id for entry in applied if entry.payment_id not in refused]
-        self._mark(done, "applied")
-        self._clear_up([entry.payment_id for entry in applied if entry.said == "debit" and entry.payment_id])
-        return len(rows) == SLICE
+                doubts.append(("step_refused", entry, refused[entry.payment_id]))
+        self._queue(doubts)
+        done = [entry for entry in applied if entry.payment_id not in refused]
+        self._mark([entry.id for entry in done], "applied")
+        self.queue.clear([entry.payment_id for entry in done if entry.said == "debit" and entry.payment_id])
 
-    def _move(self, books: dict[UUID, _Books]) -> dict[UUID, str]:
+    def _move(self, books: dict[UUID, Books]) -> dict[UUID, str]:
         """Bring payments to where the statement has them; those that were refused, with the codes."""
         orders = []
         for id, found in books.items():
-            step = _step(found)
+            step = step_for(found)
             if step and found.last is not None:
                 given = {"reference": found.last.reference or "-", "reason": found.last.reason}
                 orders.append(Order(step, id, given, f"bank:{found.last.id}"))
@@ -213,92 +181,60 @@ class _Run:
             (outcome, ids),
         )
 
-    def _queue(self, kind: str, entry: _Entry, **more: str) -> None:
-        likely, why = (None, "") if entry.payment_id is not None else self._likely(entry)
-        with self.session.conn.transaction():
-            raise_exception(
-                self.session.conn,
-                kind,
-                entry.file_id,
-                {**entry.shown, "why": why, **more},
-                self.session.clock.now(),
-                entry_id=entry.id,
-                payment_id=entry.payment_id,
-                likely_id=likely,
-            )
-            self._mark([entry.id], "queued")
-        self.report.exceptions[kind] += 1
+    def _queue(self, doubts: list[tuple[str, Booked, str]]) -> None:
+        likely = self._likely([entry for _, entry, _ in doubts if entry.payment_id is None])
+        found = []
+        for kind, entry, codes in doubts:
+            payment, why = likely.get(entry.id, (None, ""))
+            params = {**entry.shown, "why": why, "codes": codes}
+            found.append(Doubt(kind, entry.file_id, params, entry.id, entry.payment_id, payment))
+        self.queue.put(found)
 
-    def _likely(self, entry: _Entry) -> tuple[UUID | None, str]:
-        """The payment that an entry without a usable id probably means, and what speaks for it."""
-        states = ["instructed", "unknown"] if entry.said == "debit" else ["instructed", "unknown", "settled"]
-        rows = self.session.conn.execute(
-            "SELECT y.id, k.account_no FROM payment y JOIN payee k ON k.id = y.payee_id "
-            "WHERE y.state = ANY(%s) AND y.amount_minor = %s AND y.currency = %s ORDER BY y.id LIMIT 20",
-            (states, abs(entry.amount_minor), entry.currency),
-        ).fetchall()
-        same = [id for id, number in rows if account_of(number).number == entry.party_account]
-        if len(same) == 1:
-            return same[0], "account_and_amount"
-        return (rows[0][0], "amount") if len(rows) == 1 else (None, "")
-
-    def _clear_up(self, settled: list[UUID]) -> None:
-        """The statement has what was reported and missing: that is cleared up by itself."""
-        self.session.conn.execute(
-            "UPDATE bank_exception SET state = 'resolved', resolved_by = %s, resolved_at = %s, "
-            "how = 'explain', note = '对账单已入账 · the statement has it' WHERE state = 'open' "
-            "AND kind IN ('reported_but_not_booked', 'no_word') AND payment_id = ANY(%s)",
-            (SYSTEM_ID, self.session.clock.now(), settled),
-        )
+    def _likely(self, entries: list[Booked]) -> dict[UUID, tuple[UUID, str]]:
+        """The payments that entries without a usable id probably mean, and what speaks for each."""
+        if not entries:
+            return {}
+        given = {
+            "ids": [entry.id for entry in entries],
+            "debits": [entry.said == "debit" for entry in entries],
+            "amounts": [abs(entry.amount_minor) for entry in entries],
+            "currencies": [entry.currency for entry in entries],
+            "accounts": [entry.party_account for entry in entries],
+            "states": list(BOOKABLE if any(e.said == "credit" for e in entries) else OUT),
+            "out": list(OUT),
+        }
+        rows = self.session.conn.execute(LIKELY, given).fetchall()
+        return {id: (payment, why) for id, payment, why in rows if payment is not None}
 
     # -- status reports --------------------------------------------------------------------------------------
 
     def reports(self) -> None:
         """What status reports said, as far as a statement confirms or denies it."""
+        last = UUID(int=0)
+        while True:
+            rows = self.session.conn.execute(REPORTS, {"last": last, "slice": SLICE}).fetchall()
+            if not rows:
+                return
+            self._reports([Verdict(*row) for row in rows])
+            last = rows[-1][0]
+
+    def _reports(self, rows: list[Verdict]) -> None:
         orders: list[Order] = []
         of: dict[UUID, UUID] = {}
         noted: list[UUID] = []
-        for (
-            id,
-            file_id,
-            said,
-            ref,
-            why,
-            payment,
-            e2e,
-            state,
-            debit,
-            credit,
-            queued,
-            covered,
-        ) in self.session.conn.execute(_REPORTS).fetchall():
-            kind = ""
-            if payment is None:
-                kind = "unknown_payment"
-            elif said == "rejected":
-                if debit and not credit:
-                    kind = "rejected_but_booked"
-                elif state in ("returned", "void"):
-                    noted.append(id)
-                elif state == "settled":
-                    kind = "rejected_but_booked"
-                elif covered and not queued and state in ("instructed", "unknown"):
-                    given = {"reference": ref or "-", "reason": why}
-                    orders.append(Order("payment.bank_return", payment, given, f"bank:{id}"))
-                    of[payment] = id
-            elif debit or state in ("returned", "void"):
-                noted.append(id)
-            elif covered and not queued:
-                kind = "reported_but_not_booked"
-            if kind:
-                params = {"id": e2e, "reference": ref or "-", "reason": why}
-                with self.session.conn.transaction():
-                    now = self.session.clock.now()
-                    raise_exception(
-                        self.session.conn, kind, file_id, params, now, entry_id=id, payment_id=payment
-                    )
-                    self._mark([id], "queued")
-                self.report.exceptions[kind] += 1
+        doubts: list[Doubt] = []
+        for row in rows:
+            verdict = row.verdict
+            if verdict == "noted":
+                noted.append(row.id)
+            elif verdict == "return" and row.payment_id is not None:
+                given = {"reference": row.reference or "-", "reason": row.reason}
+                orders.append(Order("payment.bank_return", row.payment_id, given, f"bank:{row.id}"))
+                of[row.payment_id] = row.id
+            elif verdict:
+                params = {"id": row.end_to_end, "reference": row.reference or "-", "reason": row.reason}
+                doubts.append(Doubt(verdict, row.file_id, params, row.id, row.payment_id))
+        self.queue.put(doubts)
         refused = self._take(orders)
         self._mark([id for payment, id in of.items() if payment not in refused], "applied")
         self._mark(noted, "noted")
@@ -319,19 +255,11 @@ class _Run:
             "AND y.state NOT IN ('settled', 'returned', 'void'))"
         ).fetchall()
         self.report.closed += self._steps("batch.close", [row[0] for row in through])
-        silent = conn.execute(
-            "SELECT y.id, f.id, b.execution_on FROM batch b "
-            "JOIN batch_payment p ON p.batch_id = b.id AND p.live JOIN payment y ON y.id = p.payment_id "
-            "JOIN bank_file f ON f.batch_id = b.id AND f.direction = 'out' "
-            "WHERE b.state IN ('sent', 'answered') AND b.execution_on < %s "
-            "AND y.state IN ('instructed', 'unknown') AND NOT EXISTS (SELECT 1 "
-            "FROM bank_exception x WHERE x.payment_id = y.id AND x.state = 'open')",
-            (date_before(today),),
-        ).fetchall()
-        for payment, file_id, day in silent:
-            params = {"id": payment.hex, "day": day.isoformat()}
-            raise_exception(conn, "no_word", file_id, params, self.session.clock.now(), payment_id=payment)
-            self.report.exceptions["no_word"] += 1
+        silent = conn.execute(SILENT, (date_before(today),)).fetchall()
+        self.queue.put(
+            Doubt("no_word", file_id, {"id": payment.hex, "day": day.isoformat()}, payment_id=payment)
+            for payment, file_id, day in silent
+        )
 
     def _steps(self, step: str, ids: list[UUID]) -> int:
         orders = [Order(step, id, {}, f"{step}:{id}") for id in ids]
@@ -341,48 +269,6 @@ class _Run:
 def date_before(today: date) -> date:
     """The last day of execution of which word should have come by now."""
     return today.fromordinal(today.toordinal() - NO_WORD_DAYS)
-
-
-def _doubt(entry: _Entry) -> str:
-    """What is wrong with an entry by itself; empty where nothing is."""
-    if entry.payment_id is None:
-        return "unknown_payment" if entry.end_to_end else "unmatched_entry"
-    if (abs(entry.amount_minor), entry.currency) != (entry.ours_minor, entry.ours_currency):
-        return "wrong_amount"
-    if entry.said == "debit" and not entry.vouched and entry.party_account:
-        assert entry.ours_account is not None
-        if account_of(entry.ours_account).number != entry.party_account:
-            return "wrong_account"
-    if entry.state not in ("instructed", "unknown", "settled", "returned"):
-        return "not_instructed"
-    return ""
-
-
-def _put_down(books: dict[UUID, _Books], entry: _Entry, back: set[UUID | None]) -> str:
-    """Enter what an entry says of its payment; or what is wrong with it."""
-    assert entry.payment_id is not None and entry.state is not None
-    found = books.setdefault(entry.payment_id, _Books(entry.state, entry.debit, entry.credit))
-    if entry.said == "debit":
-        if found.debit:
-            return "paid_twice"
-        if found.state == "returned" and not found.credit and entry.payment_id not in back:
-            return "booked_although_returned"
-        found.debit = True
-    else:
-        if found.credit:
-            return "returned_twice"
-        found.credit = True
-    found.last = entry
-    return ""
-
-
-def _step(found: _Books) -> str:
-    """The step that brings a payment to where the statement has it, or none."""
-    if found.state in ("instructed", "unknown"):
-        return "payment.bank_return" if found.credit else "payment.settle"
-    if found.state == "settled" and found.credit:
-        return "payment.return_late"
-    return ""
 
 
 __all__ = ["ReconciliationReport", "read_path", "reconcile", "reconcile_folder"]

@@ -516,4 +516,6 @@ _STAND: dict[str, Callable[[Town, str], UUID]] = {
     "batch": town_bank.batch,
     "appropriation": town_budget.appropriation,
     "budget_change": town_budget.change,
+    "bank_exception": town_bank.bank_exception,
+    "appropriation": _appropriation,
 }

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from hashlib import sha256
 from typing import TYPE_CHECKING
-from uuid import UUID
+from uuid import NAMESPACE_DNS, UUID, uuid5
 
 from milepost.calendar import is_working_day
+from milepost.programmes import open_chain
+from states.case import SYSTEM_ID, chain_of_account
 
 if TYPE_CHECKING:
     from tests.invariants.town import Town
@@ -64,4 +67,52 @@ def batch(town: Town, state: str) -> UUID:
     if state == "closed":
         town.take("system", "payment.settle", payment, reference="B")
         town.take("system", "batch.close", made)
+    return made
+
+
+# What a bank said that nobody knows: rows as reading a file leaves them.
+ACCOUNT = "2105400309300000011"
+_FILE = (
+    "INSERT INTO bank_file (id, direction, kind, name, sha256, size, at, by_id) "
+    "VALUES (%s, 'in', 'camt.053', %s, %s, 1, %s, %s)"
+)
+_ENTRY = (
+    "INSERT INTO bank_entry (id, file_id, source, account, key, part, said, booked_on, amount_minor, "
+    "currency, end_to_end, reference, reason, party_account, outcome) "
+    "VALUES (%s, %s, 'statement', %s, %s, 0, 'debit', %s, %s, 'CNY', '', '', '', '', %s)"
+)
+
+
+def strange_entry(town: Town, outcome: str = "new", amount: int = 100) -> tuple[UUID, UUID]:
+    """An entry that names nothing, and the file it came in."""
+    number = town.one("SELECT count(*) FROM bank_file")
+    file, entry = (uuid5(NAMESPACE_DNS, f"{what}:{number}") for what in ("file", "entry"))
+    digest = sha256(file.bytes).hexdigest()
+    conn = town.session.conn
+    conn.execute(_FILE, (file, f"{number}.xml", digest, town.clock.now(), SYSTEM_ID))
+    conn.execute(_ENTRY, (entry, file, ACCOUNT, digest, town.clock.today(), -amount, outcome))
+    open_chain(conn, chain_of_account(ACCOUNT), "account")
+    return entry, file
+
+
+def raised(town: Town, kind: str = "unmatched_entry", **given: object) -> UUID:
+    """An exception that is open."""
+    row = {"account_chain_id": str(chain_of_account(ACCOUNT)), "office_path": "/", "params": {}, **given}
+    return town.take("system", "bank_exception.raise", None, kind=kind, **row).subject_id
+
+
+def bank_exception(town: Town, state: str) -> UUID:
+    """An exception of each kind that ends in the state."""
+    if state == "used":
+        _, file = strange_entry(town, "held")
+        made = raised(town, "statement_differs", file_id=str(file))
+    else:
+        likely = town.payment("instructed") if state == "matched" else None
+        amount = town.one("SELECT amount_minor FROM payment WHERE id = %s", likely) if likely else 100
+        entry, file = strange_entry(town, amount=amount)
+        given = {"likely_id": str(likely)} if likely else {}
+        made = raised(town, entry_id=str(entry), file_id=str(file), **given)
+    way = {"explained": "explain", "matched": "match", "used": "use", "cleared": "clear"}.get(state)
+    if way is not None:
+        town.take("system" if way == "clear" else "finance1", f"bank_exception.{way}", made, note="asked")
     return made

@@ -45,5 +45,13 @@ def table(case: Make) -> dict[str, tuple[Case, list[tuple[Case, str]]]]:
             case(facts={"batch_open": 0}),
             [(case(facts={"batch_open": 1}), "batch_payments_open")],
         ),
+        "likely_payment_fits": (
+            case(facts={"likely_fits": True}),
+            [(case(facts={"likely_fits": False}), "no_likely_payment")],
+        ),
+        "statement_is_in_doubt": (
+            case(here={"kind": "statement_differs"}),
+            [(case(here={"kind": "paid_twice"}), "statement_not_in_doubt")],
+        ),
         "bank_agrees": (case(facts={"bank_doubts": 0}), [(case(facts={"bank_doubts": 1}), "bank_doubt")]),
     }

@@ -23,18 +23,23 @@ def test_an_exception_is_shown_in_words_and_cleared_up_once(site: Site, tmp_path
     finance, supervisor = site.the("finance_officer"), site.the("supervisor")
     shown = finance.get("/bank").text
     assert 'data-kind="account_not_ours"' in shown and "are of other accounts" in shown
-    assert 'name="how"' in shown and 'name="how"' not in supervisor.get("/bank").text
-    id = shown.split('id="exception-')[1].split('"')[0]
+    id = shown.split('id="bank_exception-')[1].split('"')[0]
+    way = f"/steps/bank_exception.explain/{id}"
+    assert way in shown and way not in supervisor.get("/bank").text
+    # Nothing is offered that no exception of this kind allows.
+    assert "bank_exception.match" not in shown and "bank_exception.use" not in shown
+    assert f"bank_exception-{id}" in finance.get("/").text
     for reader, note, status in (
-        (supervisor, "mine", 404),
-        (finance, " ", 409),
+        (supervisor, "mine", 403),
+        (finance, " ", 422),
         (finance, "it was the bureau's", 303),
         (finance, "again", 409),
     ):
         answer = reader.client.post(
-            f"/bank/exceptions/{id}", data={"csrf": reader.csrf(), "how": "explain", "note": note}
+            way, data={"csrf": reader.csrf(), "note": note, "request_id": f"{status}"}, follow_redirects=False
         )
         assert answer.status_code == status, (note, answer.status_code)
+    assert f"bank_exception-{id}" not in finance.get("/").text
     assert "it was the bureau" in finance.get("/bank").text
     assert finance.get(f"/bank/batches/{uuid4()}").status_code == 404
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from uuid import UUID
 
 import psycopg
 import pytest
 
+from milepost.actions import perform
 from milepost.bank.exceptions import KINDS, said_of
 from milepost.bank.files.pain001_reader import Transfer, read_pain001
 from milepost.bank.simulated_files import Answer, FileBank, Misbehaviour
 from milepost.work import batches
-from milepost.work.bank_exceptions import resolve
 from states.refusals import Refused
 from tests.invariants import town_bank
 from tests.invariants.checks import faults
@@ -297,19 +296,23 @@ def test_an_entry_under_a_strange_id_is_taken_for_its_likely_payment(begin: Begi
     assert (row[1], row[2]["why"]) == (payment, "account_and_amount")
     tired = loop.town.people["finance1"].__class__(loop.town.people["finance1"].id)
     for actor, how, note, code in (
-        (loop.town.people["officer"], "match", "x", "not_found"),
+        (loop.town.people["officer"], "match", "x", "not_permitted"),
+        (loop.town.people["nobody"], "match", "x", "not_found"),
         (tired, "match", "x", "fresh_login_needed"),
-        (loop.town.people["finance1"], "match", " ", "bank_exception_note"),
-        (loop.town.people["finance1"], "use", "x", "bank_exception_no_match"),
+        (loop.town.people["finance1"], "match", " ", "input_invalid"),
+        (loop.town.people["finance1"], "use", "x", "statement_not_in_doubt"),
     ):
         with pytest.raises(Refused) as refused:
-            resolve(loop.town.session, actor, row[0], how, note)
+            perform(
+                loop.town.session, actor, f"bank_exception.{how}", row[0], {"note": note}, f"{how} {code}"
+            )
         assert [r.code for r in refused.value.refusals] == [code]
-    resolve(loop.town.session, loop.town.people["finance1"], row[0], "match", "the bank confirmed it")
+    loop.town.take("finance1", "bank_exception.match", row[0], note="the bank confirmed it")
     loop.read()
     assert (loop.state(payment), loop.open()) == ("settled", [])
-    with pytest.raises(Refused):
-        resolve(loop.town.session, loop.town.people["finance1"], row[0], "explain", "again")
+    with pytest.raises(Refused) as refused:
+        loop.town.take("finance1", "bank_exception.explain", row[0], note="again")
+    assert [r.code for r in refused.value.refusals] == ["wrong_state"]
 
 
 def test_nothing_more_is_sent_for_a_tranche_the_bank_contradicts(begin: Begin) -> None:
@@ -354,7 +357,7 @@ def test_files_of_others_and_nonsense_are_queued(begin: Begin) -> None:
 def clear(loop: Loop, note: str) -> None:
     """Close what is open."""
     for (id,) in loop.town.all("SELECT id FROM bank_exception WHERE state = 'open'"):
-        resolve(loop.town.session, loop.town.people["finance1"], UUID(str(id)), "explain", note)
+        loop.town.take("finance1", "bank_exception.explain", id, note=note)
 
 
 def test_every_kind_of_exception_says_what_helps_and_who_in_both_languages() -> None:
@@ -363,7 +366,10 @@ def test_every_kind_of_exception_says_what_helps_and_who_in_both_languages() -> 
         "x",
     )
     source = Path(__file__).resolve().parents[2] / "milepost" / "work"
-    used = "".join((source / name).read_text("utf-8") for name in ("bank_reading.py", "reconciliation.py"))
+    used = "".join(
+        (source / name).read_text("utf-8")
+        for name in ("bank_reading.py", "bank_words.py", "reconciliation.py")
+    )
     for kind, row in KINDS.items():
         assert f'"{kind}"' in used, kind
         assert row.who == ("finance_officer",)

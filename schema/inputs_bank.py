@@ -1,0 +1,36 @@
+"""What the steps of an exception ask for: what the bank said that does not fit, and what it was."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field
+
+from schema.inputs import Line, StepInput, Text, ask
+
+
+class RaiseException(StepInput):
+    """Something the bank said that our books do not know.
+
+    ``payment_id`` is the payment it names, ``likely_id`` the one it probably means. What names and means none
+    belongs to the account: ``account_chain_id`` and ``office_path`` say whose.
+    """
+
+    kind: Annotated[str, Field(pattern=r"^[a-z_]{2,60}$")] = ask("类别", "Kind")
+    file_id: UUID = ask("银行文件", "Bank file")
+    entry_id: UUID | None = ask("银行所述", "Entry", default=None)
+    payment_id: UUID | None = ask("拨付", "Payment", default=None)
+    likely_id: UUID | None = ask("可能的匹配", "Likely match", default=None)
+    account_chain_id: UUID = ask("账户", "Account")
+    office_path: Line = ask("归口管理部门", "Office", widget="office")
+    params: dict[str, str] = ask("情况", "Particulars", default={})
+
+
+class ClearUp(StepInput):
+    """What an exception turned out to be, and from where that is known."""
+
+    note: Text = ask("查明的情况与依据", "What it was, and how you know", widget="text")
+
+
+__all__ = ["ClearUp", "RaiseException"]
