@@ -111,6 +111,7 @@ def valid(town: Town, entry: Available, subject: UUID) -> dict[str, Any]:
         "account_no": "123456",
         "bank_name": "b",
         "answer": "a",
+        "note": "n",
         "objector": "o",
         "contact": "c",
         "grounds": "g",

@@ -60,7 +60,7 @@ ADMINISTRATORS = {
     "POST /mail",
 }
 FUNDS = {"GET /appropriations", "GET /ageing", "GET /ageing/sheet.{ending}"}
-BANK = {"GET /bank", "GET /bank/batches/{id}", "POST /bank/exceptions/{id}"}
+BANK = {"GET /bank", "GET /bank/batches/{id}"}
 POOL_READERS = {
     "GET /experts",
     "POST /experts",

@@ -36,7 +36,8 @@ def test_an_exception_is_shown_in_words_and_cleared_up_once(site: Site, tmp_path
         (finance, "again", 409),
     ):
         answer = reader.client.post(
-            way, data={"csrf": reader.csrf(), "note": note, "request_id": f"{status}"}, follow_redirects=False
+            way,
+            data={"csrf": reader.csrf(), "note": note, "request_id": f"{status}", "expected_version": "1"},
         )
         assert answer.status_code == status, (note, answer.status_code)
     assert f"bank_exception-{id}" not in finance.get("/").text

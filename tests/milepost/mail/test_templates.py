@@ -248,6 +248,7 @@ def _by_flows(world: World) -> None:
         Mailing("blocked", (officer,), "payment_blocked",
                 {"payment_id": str(payment), "codes": ["payee_missing", "own_contribution_short", short]}),
         Mailing("seal", (officer,), "daily_seal", seal),
+        Mailing("bank:1", (officer,), "bank_exceptions", {"number": 3, "bank_file": "camt053-1.xml"}),
         Mailing("panel:1", (officer,), "panel_short", {}, project),
         Mailing("code", (expert,), "login_code", {"login_code": str(officer)}),
         *(
