@@ -88,6 +88,7 @@ FACTS: dict[str, str] = {
     ),
     "likely_fits": (
         "EXISTS (SELECT 1 FROM bank_entry e JOIN payment y ON y.id = s.likely_id WHERE e.id = s.entry_id "
+        "AND e.outcome = 'queued' "
         "AND abs(e.amount_minor) = y.amount_minor AND e.currency = y.currency)"
     ),
     "held_entries": LIST.format(

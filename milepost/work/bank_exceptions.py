@@ -81,9 +81,7 @@ class Queue:
             "AND kind IN ('reported_but_not_booked', 'no_word') ORDER BY id",
             (list(payments),),
         ).fetchall()
-        said = {"note": "对账单已入账 · the statement has it"}
-        orders = [Order("bank_exception.clear", id, said, f"bank_exception.clear:{id}") for (id,) in found]
-        perform_many(self.session, SYSTEM, orders)
+        clear_exceptions(self.session, [row[0] for row in found], "对账单已入账 · the statement has it")
 
     def tell(self) -> int:
         """Owe finance a mail for each file and day of which something is open; how many were not owed yet."""
@@ -98,6 +96,12 @@ class Queue:
             for file_id, name, day, person, number in rows
         ]
         return queue_many(self.session.conn, mailings, now=self.session.clock.now())
+
+
+def clear_exceptions(session: Session, ids: Iterable[UUID], note: str) -> None:
+    """Close exceptions as the system, in sets, because something else said what they were."""
+    orders = [Order("bank_exception.clear", id, {"note": note}, f"bank_exception.clear:{id}") for id in ids]
+    perform_many(session, SYSTEM, orders)
 
 
 # Who may clear it up, where it is: the office's finance officers and those of the project.
@@ -117,4 +121,4 @@ def _text(id: UUID | None) -> str | None:
     return str(id) if id is not None else None
 
 
-__all__ = ["Doubt", "Queue"]
+__all__ = ["Doubt", "Queue", "clear_exceptions"]

@@ -15,8 +15,8 @@ from uuid import UUID
 
 from milepost.actions import SYSTEM, Order, perform_many
 from milepost.db import Session
+from milepost.work.bank_exceptions import clear_exceptions
 from schema.receivable import OPEN
-from states.case import SYSTEM_ID
 from states.reference import references_in
 
 SLICE = 1000
@@ -71,12 +71,11 @@ def _receivables(session: Session, references: list[str]) -> dict[str, tuple[UUI
 
 def _clear_up(session: Session) -> None:
     """What was received is no question any more."""
-    session.conn.execute(
-        "UPDATE bank_exception x SET state = 'resolved', resolved_by = %s, resolved_at = %s, "
-        "how = 'explain', note = '退款已入账 · received as a refund' FROM bank_entry e "
-        "WHERE e.id = x.entry_id AND e.outcome = 'received' AND x.state = 'open'",
-        (SYSTEM_ID, session.clock.now()),
-    )
+    found = session.conn.execute(
+        "SELECT x.id FROM bank_exception x JOIN bank_entry e ON e.id = x.entry_id "
+        "WHERE e.outcome = 'received' AND x.state = 'open' ORDER BY x.id"
+    ).fetchall()
+    clear_exceptions(session, [row[0] for row in found], "退款已入账 · received as a refund")
 
 
 __all__ = ["receive_credits"]

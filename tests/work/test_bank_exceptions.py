@@ -97,8 +97,8 @@ def test_what_may_be_paid_already_under_a_strange_id_is_not_paid_again(loop: Loo
     [
         ("UPDATE bank_exception SET state = 'explained', note = 'x' WHERE id = %(id)s", "MP003"),
         ("UPDATE bank_exception SET likely_id = NULL, kind = 'no_word' WHERE id = %(id)s", "MP005"),
-        ("UPDATE bank_entry SET outcome = 'new' WHERE id = %(entry)s", "MP003"),
-        ("UPDATE bank_entry SET payment_id = (SELECT id FROM payment LIMIT 1) WHERE id = %(entry)s", "MP003"),
+        ("UPDATE bank_entry SET outcome = 'new' WHERE id = %(entry)s", "MP005"),
+        ("UPDATE bank_entry SET payment_id = (SELECT id FROM payment LIMIT 1) WHERE id = %(entry)s", "MP005"),
         ("UPDATE bank_entry SET outcome = 'queued' WHERE id = %(other)s", "MP003"),
         ("DELETE FROM bank_exception WHERE id = %(id)s", "MP001"),
     ],

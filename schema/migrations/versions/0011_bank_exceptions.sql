@@ -1,5 +1,5 @@
--- What is queued has its exception, and leaves the queue only by being matched; what was held back counts once
--- somebody used its statement or another file said it too. Fires after the statement that does all of it.
+-- What is queued has its exception, and leaves the queue only by being matched, or received as a refund (which
+-- needs its receipt); what was held back counts once somebody used its statement or another file said it too. Fires after the statement that does all of it.
 CREATE FUNCTION bank_entry_needs_exception() RETURNS trigger LANGUAGE plpgsql
 SET search_path = public, pg_temp AS $$
 DECLARE before text; payment uuid;
@@ -13,10 +13,11 @@ BEGIN
        SELECT 1 FROM bank_exception x WHERE x.entry_id = NEW.id AND x.state = 'open') THEN
     RAISE EXCEPTION 'what the bank said is queued without an exception' USING ERRCODE = 'MP003';
   END IF;
-  IF (before = 'queued' AND NEW.outcome <> 'queued') OR NEW.payment_id IS DISTINCT FROM payment THEN
+  IF (before = 'queued' AND NEW.outcome NOT IN ('queued', 'received'))
+     OR NEW.payment_id IS DISTINCT FROM payment THEN
     IF NOT EXISTS (SELECT 1 FROM bank_exception x WHERE x.entry_id = NEW.id AND x.state = 'matched'
          AND x.likely_id = NEW.payment_id) THEN
-      RAISE EXCEPTION 'what the bank said is taken for another payment without a match' USING ERRCODE = 'MP003';
+      RAISE EXCEPTION 'what the bank said is taken for another payment without a match' USING ERRCODE = 'MP005';
     END IF;
   END IF;
   IF before = 'held' AND NEW.outcome <> 'held' AND NEW.file_id = OLD.file_id AND NOT EXISTS (
