@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from pathlib import Path
 from uuid import UUID
 
 import psycopg
 import pytest
 
+from milepost.db import Session
 from milepost.evidence.verify_database import verify
 from milepost.ledger import balances
 from milepost.ledger import reconcile as hold_against
-from milepost.work.reconciliation import reconcile
+from milepost.work import reconciliation
+from milepost.work.reconciliation import ReconciliationReport
 from states.reference import is_reference, reference_of, references_in, spaced
 from states.refusals import Refused
 from tests.invariants.conftest import Found
 from tests.invariants.town import Town
 from tests.invariants.town_receivable import entry, establish, owed, paid, paper, propose
+from tests.work.files_scene import desk_in
 
 AMOUNT = 400_000
 # One worker, so that what the module is set up with is set up once.
@@ -29,6 +33,10 @@ def town(found: Found) -> Town:
     made = found()
     made.vote(10_000_000_000)
     return made
+
+
+def reconcile(session: Session) -> ReconciliationReport:
+    return reconciliation.reconcile(session, desk_in(Path()))
 
 
 def of(town: Town, id: UUID, columns: str) -> tuple[object, ...]:
@@ -139,7 +147,7 @@ def test_without_a_reference_only_a_person_receives_and_one_entry_counts_once(to
         "credit_received_already"
     ]
     reconcile(town.session)
-    assert town.one("SELECT state FROM bank_exception WHERE entry_id = %s", credit) == "resolved"
+    assert town.one("SELECT state FROM bank_exception WHERE entry_id = %s", credit) == "cleared"
     whole(town)
 
 
