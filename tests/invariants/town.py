@@ -517,5 +517,4 @@ _STAND: dict[str, Callable[[Town, str], UUID]] = {
     "appropriation": town_budget.appropriation,
     "budget_change": town_budget.change,
     "bank_exception": town_bank.bank_exception,
-    "appropriation": _appropriation,
 }

@@ -10,11 +10,11 @@ from pathlib import Path
 from alembic import op
 from sqlalchemy import text
 
-revision = "0012"
-down_revision = "0011"
+revision = "0013"
+down_revision = "0012"
 
 HERE = Path(__file__)
-TABLE = HERE.with_name("0012_bank_exceptions_table.sql")
+TABLE = HERE.with_name("0013_bank_exceptions_table.sql")
 GUARDS = HERE.with_suffix(".sql")
 FIRST = HERE.with_name("0007_bank_files.sql")
 FIRST_TABLES = HERE.with_name("0007_bank_files_tables.sql")
