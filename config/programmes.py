@@ -210,6 +210,19 @@ class ApprovalTier(Shape):
     approvers: dict[str, Annotated[int, Field(ge=1, le=9)]] = Field(min_length=1)
 
 
+class PayeeRules(Shape):
+    """What the account of a project owes before money goes there.
+
+    ``kinds`` that are taken; none: any, and only what is stated is checked. A change rests ``rest_days`` whole
+    days of ``rest_unit`` before it is paid to, and has evidence where ``evidence_required``.
+    """
+
+    kinds: tuple[Literal["cn", "iban"], ...] = ()
+    rest_days: int = Field(default=0, ge=0, le=366)
+    rest_unit: Literal["working_days", "calendar_days"] = "working_days"
+    evidence_required: bool = False
+
+
 class GateSettings(Shape):
     """The figures the named gates are held against."""
 
@@ -309,6 +322,7 @@ class Programme(Shape):
     milestones: Milestones = Milestones()
     tranches: tuple[Tranche, ...] = Field(min_length=1)
     gate_settings: GateSettings = GateSettings()
+    payees: PayeeRules = PayeeRules()
     approvals: tuple[ApprovalTier, ...] = Field(
         default=(), description="who approves a payment, by its sum; none: one finance officer"
     )

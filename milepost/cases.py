@@ -53,7 +53,7 @@ PAYMENT_JOINS = """
 PAYMENT_COLUMNS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ("tranche", (("t.id", "id"), ("t.code", "code"), ("t.number", "number"), ("t.paid_minor", "paid_minor"))),
     ("milestone", (("m.id", "id"), ("m.state", "state"))),
-    ("payee", (("y.id", "id"), ("y.entered_by", "entered_by"))),
+    ("payee", (("y.id", "id"), ("y.entered_by", "entered_by"), ("y.rests_until", "rests_until"))),
     (
         "previous",
         (

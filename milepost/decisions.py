@@ -257,6 +257,7 @@ def state_objection(case: Case, step: Step) -> Refusal | None:
 # Facts that cannot be read before the input is.
 LATE = frozenset(
     {
+        "account_findings",
         "assignee_roles",
         "bank_credit",
         "batch_of",
@@ -313,6 +314,11 @@ def _late_facts(conn: psycopg.Connection[Any], case: Case, step: Step) -> None:
         facts["assignee_roles"] = (
             person_roles(conn, person, project["id"], project["office_path"]) if person else []
         )
+    if "account_findings" in needs:
+        # The registers of IBAN and BIC are large; most steps have no use for them.
+        from milepost.bank.payee_accounts import account_findings
+
+        facts["account_findings"] = account_findings(case.input)
     if "notice_window" in needs:
         facts["notice_window"] = notice_window(case)
     if "call" in needs and case.input.call_id is not None:

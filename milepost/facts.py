@@ -34,6 +34,16 @@ FACTS: dict[str, str] = {
         "SELECT id, number, paid_minor, spent_minor, currency FROM tranche WHERE project_id = p.id"
     ),
     "payees": LIST.format("SELECT id, state FROM payee WHERE project_id = p.id"),
+    "grantee_contacts": LIST.format(
+        # Whoever could hear of a change: their address now, and the one known when the account was verified.
+        "SELECT n.id AS person_id, n.email, n.active, c.email AS known_email FROM person n LEFT JOIN ("
+        "SELECT (k->>'person_id')::uuid AS person_id, k->>'email' AS email FROM payee y "
+        "CROSS JOIN LATERAL jsonb_array_elements(y.contacts) k WHERE y.id = p.payee_id) c "
+        "ON c.person_id = n.id WHERE c.person_id IS NOT NULL OR EXISTS (SELECT 1 FROM role_grant g "
+        "WHERE g.person_id = n.id AND g.revoked_at IS NULL "
+        "AND g.role IN ('applicant', 'principal_investigator') "
+        f"AND (g.project_id = p.id OR starts_with(p.office_path, g.office_path) AND {TOOK_PART}))"
+    ),
     "rounds": LIST.format("SELECT id, stage, state FROM round WHERE project_id = p.id"),
     "holds": LIST.format(
         "SELECT id, reason FROM hold WHERE project_id = p.id AND kind = 'hold' AND lifted_at IS NULL"

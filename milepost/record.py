@@ -83,6 +83,7 @@ def _record_one(writes: WriteSet, head: Head, decision: Decision, alike: Alike |
     _transfers(writes, head, decision)
     _deadlines(writes, head, decision)
     _messages(writes, head, decision)
+    _told_elsewhere(writes, head, decision)
     id, chain = case.subject_id, head.chain_id
     return Receipt(
         order.request_id, step.name, id, chain, seq, decision.to_state, version, case.now, hash.hex()
@@ -326,6 +327,8 @@ def _messages(writes: WriteSet, head: Head, decision: Decision) -> None:
     context = Json(
         f'{{"noun": "{case.noun}", "subject": "{case.subject_id}", "step": "{decision.step.name}"}}'
     )
+    if decision.change.context:
+        context = Json(json.dumps({**json.loads(context), **decision.change.context}))
     for notify in decision.step.notify:
         if notify.when is not None and not notify.when(case):
             continue
@@ -350,6 +353,31 @@ def _messages(writes: WriteSet, head: Head, decision: Decision) -> None:
                     "next_attempt_at": case.now,
                 },
             )
+
+
+def _told_elsewhere(writes: WriteSet, head: Head, decision: Decision) -> None:
+    """Mails to addresses as they were once known, beside those to the same people as they are now."""
+    case = decision.case
+    for tell in decision.change.tell:
+        source = f"event:{head.chain_id}:{head.seq}:{tell.email}"
+        id = message_key(source, tell.person_id)
+        about = {"noun": case.noun, "subject": str(case.subject_id), "step": decision.step.name}
+        writes.insert(
+            "message",
+            {
+                "id": id,
+                "source": source,
+                "chain_id": head.chain_id,
+                "event_seq": head.seq,
+                "recipient_id": tell.person_id,
+                "template": tell.template,
+                "context": Json(json.dumps({**about, **tell.context, "email": tell.email})),
+                "state": "queued",
+                "message_id": message_id(id),
+                "created_at": case.now,
+                "next_attempt_at": case.now,
+            },
+        )
 
 
 def _recipients(decision: Decision, roles: tuple[str, ...]) -> list[str]:

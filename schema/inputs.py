@@ -257,14 +257,6 @@ class Void(StepInput):
     again: bool = ask("重新安排拨付", "Plan it again", default=True)
 
 
-class EnterPayee(StepInput):
-    """The account a project is to be paid to."""
-
-    account_name: Line = ask("户名", "Account name")
-    account_no: Annotated[str, Field(pattern=r"^[A-Z0-9 ]{6,40}$")] = ask("账号", "Account number")
-    bank_name: Line = ask("开户行", "Bank")
-
-
 class OpenRound(StepInput):
     """A round of review; the stage is the project's present one."""
 

@@ -45,10 +45,20 @@ class Tranche(SQLModel, table=True):
 
 
 class Payee(SQLModel, table=True):
-    """One version of the account a project is paid to. A change is a new row; details never change."""
+    """One version of the account a project is paid to. A change is a new row; details never change.
+
+    ``account_kind``: cn or iban; ``bank_code``: twelve digits or BIC. Rows from before they were asked for
+    have neither. ``documents``: digests of the evidence. Of a change, ``rests_until`` is the last day on
+    which nothing is paid. ``contacts``: who was told of it and at which address, for when it changes again.
+    """
 
     __table_args__ = (
         CheckConstraint("verified_by IS NULL OR verified_by <> entered_by", name="payee_two_people"),
+        CheckConstraint(
+            "account_kind IN ('cn', 'iban') AND (account_kind <> 'cn' OR bank_code ~ '^[0-9]{12}$') "
+            "OR account_kind IS NULL AND bank_code IS NULL",
+            name="payee_kind_known",
+        ),
     )
 
     id: UUID = key()
@@ -56,6 +66,11 @@ class Payee(SQLModel, table=True):
     account_name: str = words()
     account_no: str = words()
     bank_name: str = words()
+    account_kind: str | None = words(null=True)
+    bank_code: str | None = words(null=True)
+    documents: Any = document(default="[]")
+    rests_until: date | None = None
+    contacts: Any = document(default="[]")
     entered_by: UUID = link("person.id")
     verified_by: UUID | None = link("person.id", null=True)
     state: str = words()

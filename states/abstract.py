@@ -377,7 +377,7 @@ class Model:
                 "tranche": {"code": self.tranche.code, "paid_minor": 0},
                 "previous": before,
                 "funds": {"id": project["funds"], "left_minor": SUM},
-                "payee": {"entered_by": None},
+                "payee": {"entered_by": None, "rests_until": None},
                 "bank_doubts": 0,
                 "paid_transfer": ID["payment"],
                 "duties": self._approvals(state) if noun == "payment" else [],

@@ -75,11 +75,22 @@ class Follow:
     input: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """A mail to somebody at an address that need not be theirs any more."""
+
+    template: str
+    person_id: str
+    email: str
+    context: Mapping[str, str] = field(default_factory=dict)
+
+
 @dataclass(slots=True)
 class Change:
     """What a step leaves behind besides the state: columns, rows, and the steps that follow.
 
-    ``digests``: SHA-256 in hex of what the step itself fixed, for the event to put on record.
+    ``digests``: SHA-256 in hex of what the step itself fixed, for the event to put on record. ``tell``: mails
+    besides those of the step's row. ``context``: what its mails say more than the event does.
     """
 
     set: dict[str, Any] = field(default_factory=dict)
@@ -88,6 +99,8 @@ class Change:
     update: list[tuple[str, UUID, dict[str, Any]]] = field(default_factory=list)
     follow: list[Follow] = field(default_factory=list)
     digests: tuple[str, ...] = ()
+    tell: list[Tell] = field(default_factory=list)
+    context: dict[str, str] = field(default_factory=dict)
 
 
 def account_id(kind: str, owner_id: UUID, currency: str) -> UUID:

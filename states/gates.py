@@ -133,13 +133,22 @@ def project_paying(case: Case) -> Refusal | None:
     return None if state in PAYING_STATES else refuse("project_stopped", state=state)
 
 
+def payee_rested(case: Case) -> Refusal | None:
+    """A changed account is paid to only when its rest is over; asked wherever changes rest."""
+    until = case.facts["payee"]["rests_until"]
+    if until is None or until < case.today:
+        return None
+    return refuse("payee_resting", until=until)
+
+
 def gates_of(programme: Programme, code: str) -> tuple[Gate, ...]:
     """What guards a tranche, in the order it is asked.
 
     The look-up of the tranche in the programme must succeed: a payment without gates is no payment.
     """
     tranche = next(t for t in programme.tranches if t.code == code)
-    return (project_paying, *(GATES[name] for name in tranche.gates))
+    named = tuple(GATES[name] for name in tranche.gates)
+    return (project_paying, payee_rested, *named) if programme.payees.rest_days else (project_paying, *named)
 
 
 def shut_gates(case: Case) -> list[Refusal]:

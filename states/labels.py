@@ -216,6 +216,8 @@ CHOICES: Mapping[str, Text] = {
     "uncollectable": words("确实无法收回", "Cannot be collected"),
     "quashed": words("决定被撤销", "The decision was quashed"),
     "hold": words("冻结", "Hold"),
+    "cn": words("境内账户（账号和联行号）", "Domestic account (number and bank code)"),
+    "iban": words("IBAN 账户", "IBAN"),
     "integrity": words("科研诚信", "Integrity"),
     "agreement": words("签署任务书后", "After the agreement"),
     "milestone": words("里程碑通过后", "After its milestone"),

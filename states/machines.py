@@ -19,6 +19,8 @@ from states import (
     funding,
     gates,
     milestone,
+    payee,
+    payee_guards,
     payment,
     payment_guards,
     receivable,
@@ -38,11 +40,12 @@ from states.step import NounMachine, Step
 assert (
     review_guards and bank_guards and payment_guards and receivable_guards and claim_guards and budget_guards
 )
+assert payee_guards
 
 STATIC: dict[str, tuple[Step, ...]] = {
     "milestone": milestone.STEPS,
     "payment": payment.STEPS,
-    "payee": payment.PAYEE_STEPS,
+    "payee": payee.STEPS,
     "receivable": receivable.STEPS,
     "round": review.ROUND_STEPS,
     "task": review.TASK_STEPS,

@@ -6,7 +6,7 @@ was open when the payment fell due may have shut since.
 
 from __future__ import annotations
 
-from schema.inputs import Attest, BankAnswer, EnterPayee, Note, PlanPayment, Reason, Void
+from schema.inputs import Attest, BankAnswer, Note, PlanPayment, Reason, Void
 from states.approvals import after_approving, approvals_needed, missing_approvals, roles_that_approve
 from states.case import Case, Change, Follow
 from states.project import ENDED
@@ -287,55 +287,4 @@ STEPS: tuple[Step, ...] = (
         effect=_void,
         notify=(Notify("payment_voided", FINANCE),),
     ),
-)
-
-
-def _enter(case: Case) -> Change:
-    given: EnterPayee = case.input
-    return Change(set={"project_id": case.of["id"], "entered_by": case.actor_id, **given.model_dump()})
-
-
-def _verify(case: Case) -> Change:
-    """The new version is the payee from now on; what was bound to the one before is voided, planned anew."""
-    change = Change(set={"verified_by": case.actor_id}, project={"payee_id": case.subject_id})
-    for payee in case.facts["payees"]:
-        if payee["id"] != str(case.subject_id) and payee["state"] in ("entered", "verified"):
-            change.follow.append(Follow("payee.supersede", payee["id"]))
-    for payment in case.facts["payments"]:
-        if payment["state"] in ("requested", "approved", "released"):
-            reason = {"reason": "收款账户变更 · the payee's account changed", "again": True}
-            change.follow.append(Follow("payment.void", payment["id"], reason))
-    return change
-
-
-PAYEE_STEPS: tuple[Step, ...] = (
-    Step(
-        "payee.enter",
-        (),
-        "entered",
-        words("登记收款账户", "Enter the payee's account"),
-        input=EnterPayee,
-        effect=_enter,
-        notify=(Notify("payee_entered", FINANCE),),
-    ),
-    Step(
-        "payee.verify",
-        ("entered",),
-        "verified",
-        words("核实收款账户", "Verify the account"),
-        guards=("verifier_is_second",),
-        needs=("payees", "payments"),
-        input=Note,
-        effect=_verify,
-        notify=(Notify("payee_verified", GRANTEE),),
-    ),
-    Step(
-        "payee.reject",
-        ("entered",),
-        "rejected",
-        words("账户不符", "Reject the account"),
-        input=Reason,
-        notify=(Notify("payee_rejected", GRANTEE),),
-    ),
-    Step("payee.supersede", ("entered", "verified"), "superseded", words("被新账户取代", "Superseded")),
 )

@@ -120,6 +120,7 @@ def differences(old: Programme, new: Programme) -> Iterator[Difference]:
         ("review_request_days", "申请复审的期限", "The time to request a review"),
         ("milestones", "里程碑计划", "The plan of milestones"),
         ("gate_settings", "拨付条件的数值", "The figures of the gates"),
+        ("payees", "收款账户的规定", "What accounts are paid to"),
         ("approvals", "拨付审批的档次", "Who approves payments, by their sum"),
         ("reminders", "提醒", "Reminders"),
         ("rule_set", "管理办法文件", "The rule set"),

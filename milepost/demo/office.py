@@ -289,6 +289,7 @@ class Office:
             account_name="示例单位",
             account_no="6222000011112222",
             bank_name="示例银行",
+            **({"account_kind": "cn", "bank_code": "102100099996"} if self.programme.payees.kinds else {}),
         ).subject_id
         if verified:
             self.take(self.who("finance_officer", 3), "payee.verify", payee_id)

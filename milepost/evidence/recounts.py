@@ -38,7 +38,11 @@ TYPED: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
         ("payment.plan",),
         ("tranche_id", "attempt", "amount_minor", "currency", "milestone_id"),
     ),
-    ("payee", ("payee.enter",), ("account_name", "account_no", "bank_name")),
+    (
+        "payee",
+        ("payee.enter",),
+        ("account_name", "account_kind", "account_no", "bank_name", "bank_code", "documents"),
+    ),
     (
         "receivable",
         ("receivable.establish",),

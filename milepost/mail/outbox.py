@@ -186,7 +186,8 @@ def _take(database: Database, settings: MailSettings, count: int) -> _Batch:
             "ORDER BY next_attempt_at, id LIMIT %s FOR UPDATE SKIP LOCKED) "
             "UPDATE message m SET next_attempt_at = %s FROM due, person r "
             "WHERE m.id = due.id AND r.id = m.recipient_id "
-            "RETURNING m.id, m.attempts, m.raw, r.email, r.active",
+            # A warning may go to an address that was theirs before.
+            "RETURNING m.id, m.attempts, m.raw, coalesce(m.context ->> 'email', r.email), r.active",
             (now, count, lease_ends),
         ).fetchall()
         batch = _Batch(len(rows), lease_ends, [], [])

@@ -42,6 +42,8 @@ NAMES = frozenset(
         "outcome", "owed", "provisional", "reason", "reference", "requested", "root", "sealed_on", "size",
         "state", "state_label", "title",
         "tranche", "unit", "until", "waiting_for",
+        # Of an account that changed.
+        "account", "old_account", "rests",
         # Of a payment that was paid.
         "account_tail", "bank_reference", "capitals", "next_payment", "paid_for", "paid_on",
     }

@@ -208,6 +208,8 @@ def _read_parts(session: Session, view: ProjectView) -> None:
     for payee in view.payees:
         if not sight.account_numbers:
             payee["account_no"] = masked(payee["account_no"])
+        # Where people were written to is theirs.
+        payee.pop("contacts")
     if not sight.objectors:
         view.objections.clear()
     if not sight.names:

@@ -21,19 +21,21 @@ from uuid import UUID
 
 from milepost.actions import SYSTEM, Order, perform, perform_many
 from milepost.bank.batches import ZONE
-from milepost.bank.desk import Desk, account_of
-from milepost.bank.files.batch import Agent, Batch, Party, Payment, end_to_end_text
+from milepost.bank.desk import Desk
+from milepost.bank.files.batch import Batch, Party, Payment, end_to_end_text
 from milepost.bank.files.checks import check_batch
 from milepost.bank.files.findings import BatchRefused, blocking
 from milepost.bank.files.handover import hand_over
 from milepost.bank.files.placing import file_digest
+from milepost.bank.payee_accounts import account_in_file, bank_in_file
 from milepost.calendar import is_working_day
 from milepost.db import Database, Session
 from milepost.programmes import load_published
 from states.refusals import Refused
 
 _LOCK = "hashtextextended('milepost:batches', 0)"
-_PAYMENTS = """SELECT y.id, y.state, y.amount_minor, y.currency, k.account_name, k.account_no, k.bank_name,
+_PAYMENTS = """SELECT y.id, y.state, y.amount_minor, y.currency, k.account_name, k.account_kind, k.account_no,
+    k.bank_name, k.bank_code,
     p.code, t.number, EXISTS (SELECT 1 FROM event e WHERE e.subject_id = y.id
       AND e.request_id = 'batch:' || b.batch_id || ':' || y.id)
   FROM batch_payment b JOIN payment y ON y.id = b.payment_id JOIN payee k ON k.id = y.payee_id
@@ -148,14 +150,25 @@ def _rows(session: Session, id: UUID) -> list[_Row]:
                 end_to_end_text(payment),
                 amount,
                 currency,
-                Party(name, account_of(number), Agent(name=bank)),
+                Party(name, account_in_file(kind, number), bank_in_file(kind, bank_code, bank)),
                 f"{code}/{tranche}",
             ),
             ours=ours,
         )
-        for payment, state, amount, currency, name, number, bank, code, tranche, ours in session.conn.execute(
-            _PAYMENTS, (id,)
-        ).fetchall()
+        for (
+            payment,
+            state,
+            amount,
+            currency,
+            name,
+            kind,
+            number,
+            bank,
+            bank_code,
+            code,
+            tranche,
+            ours,
+        ) in session.conn.execute(_PAYMENTS, (id,)).fetchall()
     ]
 
 

@@ -54,7 +54,9 @@ EXPECTED = (
         "duty_needs_event",
         "event_appended",
         "machine_stays_sealed",
+        "payee_stays_itself",
         "payment_needs_approvals",
+        "payment_waits_for_rest",
         "transfer_added",
     }
 )
