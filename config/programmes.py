@@ -213,8 +213,8 @@ class ApprovalTier(Shape):
 class PayeeRules(Shape):
     """What the account of a project owes before money goes there.
 
-    ``kinds`` that are taken; none: any, and only what is stated is checked. A change rests ``rest_days`` whole
-    days of ``rest_unit`` before it is paid to, and has evidence where ``evidence_required``.
+    ``kinds`` that are taken; none: any, and only what is stated is checked. A change rests ``rest_days``
+    whole days of ``rest_unit`` before it is paid to, and has evidence where ``evidence_required``.
     """
 
     kinds: tuple[Literal["cn", "iban"], ...] = ()

@@ -1,4 +1,4 @@
-"""Another account is paid to only after two people have seen it, the old contacts were told, and it has rested.
+"""Another account is paid to only after two people saw it, the old contacts were told, and it has rested.
 
 An account that cannot be one is not taken at all.
 """

@@ -203,6 +203,11 @@ approvers = { finance_officer = 1, programme_officer = 1 }
 """
 
 
+def _other_accounts(world: World) -> None:
+    project, _ = world.payment_at("due")
+    world.enter_payee(project)
+
+
 def _large_sums(world: World) -> None:
     _, payment = world.payment_at("requested", requested_minor=10**10)
     world.take(world.people["finance_officer"][1], "payment.approve", payment)
@@ -270,6 +275,7 @@ def _everything_happens(world: World) -> None:
         _payments,
         _large_sums,
         _claims,
+        _other_accounts,
         _second_attester,
         refunds,
         _by_flows,
