@@ -44,7 +44,7 @@ SELECT m.id, m.template, m.context, m.message_id, r.name, r.email, r.locale, r.a
   t.number AS tranche, y.amount_minor, y.currency, n.opens_on, n.closes_on,
   d.due_on, d.provisional, d.who, o.to_state AS waiting_in,
   u.due_on AS until, u.provisional AS until_provisional, u.who AS until_who,
-  w.account_no AS account, w.rests_until, v.account_no AS old_account,
+  own.account_no AS account, own.rests_until, before.account_no AS old_account,
   k.id AS own_task, k.state AS task_state, r.id AS recipient_id, p.programme_id,
   v.reference, v.amount_minor AS owed_minor, v.currency AS owed_currency,
   v.amount_minor - v.received_minor - v.written_off_minor AS left_minor,
@@ -67,8 +67,8 @@ LEFT JOIN receivable v ON coalesce(e.noun, d.noun) = 'receivable'
 LEFT JOIN notice n ON coalesce(e.noun, d.noun) = 'notice' AND n.id = coalesce(e.subject_id, d.subject_id)
 LEFT JOIN task k ON coalesce(e.noun, d.noun) = 'task' AND k.id = coalesce(e.subject_id, d.subject_id)
   AND k.expert_id = m.recipient_id
-LEFT JOIN payee w ON e.noun = 'payee' AND w.id = e.subject_id
-LEFT JOIN payee v ON v.id = (m.context ->> 'old_payee')::uuid
+LEFT JOIN payee own ON e.noun = 'payee' AND own.id = e.subject_id
+LEFT JOIN payee before ON before.id = (m.context ->> 'old_payee')::uuid
 LEFT JOIN call c ON coalesce(e.noun, d.noun) = 'call' AND c.id = coalesce(e.subject_id, d.subject_id)
 LEFT JOIN project p ON p.id = coalesce(m.chain_id, d.chain_id, y.project_id)
 LEFT JOIN LATERAL (SELECT due_on, provisional, who FROM deadline x WHERE x.subject_id = e.subject_id
