@@ -4,8 +4,8 @@ from pathlib import Path
 
 from alembic import op
 
-revision = "0013"
-down_revision = "0012"
+revision = "0014"
+down_revision = "0013"
 
 GUARDS = Path(__file__).with_suffix(".sql")
 COLUMNS = ("account_kind", "bank_code", "documents", "rests_until", "contacts")
