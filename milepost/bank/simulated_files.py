@@ -207,6 +207,18 @@ class FileBank:
             "INSERT INTO verdict VALUES (?, ?, ?, ?, ?, 0)", (message, id, status, reason, day.isoformat())
         )
 
+    def credit(
+        self, minor: int, currency: str, day: date, remittance: str, *, name: str = "", account: str = ""
+    ) -> None:
+        """Book money that somebody pays in, with what they wrote: the day's statement has it."""
+        with self._open() as conn:
+            count = conn.execute("SELECT count(*) FROM booking").fetchone()[0]
+            conn.execute(
+                "INSERT INTO booking (message, end_to_end, amount, currency, account, scheme, name, day, "
+                "kind, reference, reason) VALUES ('', '', ?, ?, ?, 'BBAN', ?, ?, 'incoming', ?, ?)",
+                (minor, currency, account, name, day.isoformat(), f"I{count:015d}", remittance),
+            )
+
     # -- answering ---------------------------------------------------------------------------------------
 
     def reports(self, today: date) -> list[Answer]:
@@ -290,6 +302,8 @@ class FileBank:
     def _entry(self, row: Any) -> Entry:
         _, _, id, amount, currency, account, scheme, name, day, kind, reference, reason = row
         party = Party(name, Account(account, scheme), Agent(clearing_system=""))
+        if kind == "incoming":
+            return _incoming(row, party)
         part = Transaction(
             end_to_end_id=id,
             amount_minor=amount,
@@ -331,7 +345,9 @@ class FileBank:
         """What each end-to-end id has got by the end of a day, net of what came back."""
         with self._open() as conn:
             rows = conn.execute(
-                "SELECT end_to_end, -sum(amount) FROM booking WHERE day <= ? GROUP BY 1", (until.isoformat(),)
+                "SELECT end_to_end, -sum(amount) FROM booking WHERE day <= ? AND kind <> 'incoming' "
+                "GROUP BY 1",
+                (until.isoformat(),),
             ).fetchall()
         return {id: net for id, net in rows}
 
@@ -339,6 +355,23 @@ class FileBank:
         """Every file that was handed over: digest and message id, as often as it was."""
         with self._open() as conn:
             return conn.execute("SELECT sha256, message FROM file ORDER BY rowid").fetchall()
+
+
+def _incoming(row: Any, payer: Party) -> Entry:
+    """Money that somebody paid in, as the statement tells it."""
+    _, _, id, amount, currency, _, _, _, day, _, reference, remittance = row
+    part = Transaction(
+        end_to_end_id=id, amount_minor=amount, currency=currency, debtor=payer, remark=remittance
+    )
+    return Entry(
+        amount_minor=amount,
+        currency=currency,
+        bank_reference=reference,
+        booked_on=date.fromisoformat(day),
+        valued_on=date.fromisoformat(day),
+        code="PMNT/RCDT/ESCT",
+        transactions=(part,),
+    )
 
 
 def write_answers(folder: Path, answers: list[Answer]) -> list[Path]:

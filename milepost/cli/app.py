@@ -120,6 +120,7 @@ from milepost.cli import (  # noqa: E402, F401
     payments,
     people,
     programmes,
+    receivables,
     review,
     running,
     steps,

@@ -12,6 +12,8 @@ from milepost.cli.app import bank, command
 from milepost.cli.terminal import OK, REFUSED, Terminal, Usage
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from milepost.bank.desk import Desk
     from milepost.bank.simulated_files import FileBank
     from milepost.db import Session
@@ -236,6 +238,13 @@ def simulate(
         int,
         typer.Option("--http", metavar="PORT", help="也经 HTTP 收文件 · Take files over HTTP too."),
     ] = 0,
+    credit: Annotated[
+        list[str] | None,
+        typer.Option("--credit", metavar="AMOUNT=REMITTANCE", help="入账一笔来款 · Money that comes in."),
+    ] = None,
+    account: Annotated[
+        str, typer.Option("--account", help="本方账号，账上还没有时 · Our account, while it has no books.")
+    ] = "",
     once: Annotated[bool, typer.Option("--once", help="一遍即止 · One round only.")] = False,
     every: Annotated[float, typer.Option("--every", help="每隔几秒 · Seconds between two looks.")] = 2.0,
 ) -> None:
@@ -251,8 +260,10 @@ def simulate(
         told = misbehaviour_from(misbehave, seed)
     except ValueError as error:
         raise Usage("misbehaviour_unknown", f"看不懂：{error}", f"Not understood: {error}") from None
-    counter = FileBank(place / "simulated-bank.sqlite", told)
+    own = account or terminal.settings.bank_account or ""
+    counter = FileBank(place / "simulated-bank.sqlite", told, account=own)
     clock = SystemClock(terminal.settings.zone)
+    came = _credits(counter, credit or [], clock.today())
     if http:
         _serve(counter, clock, http)
         terminal.line(f"http://127.0.0.1:{http}/pain001", f"http://127.0.0.1:{http}/pain001")
@@ -260,13 +271,24 @@ def simulate(
         today = clock.today()
         taken = counter.take_folder(place / "out", today)
         answers = counter.reports(today)
-        if taken or answers:
+        if taken or answers or came:
             answers += counter.statements(today)
+        came = False
         for path in write_answers(place / "in", answers):
             terminal.line(f"→ {path.name}", f"→ {path.name}")
         if once:
             return
         time.sleep(every)
+
+
+def _credits(counter: FileBank, given: list[str], today: date) -> bool:
+    """Book what came in; whether anything did."""
+    from schema.money import Money
+
+    for text in given:
+        amount, _, remittance = text.partition("=")
+        counter.credit(Money.parse(amount, "CNY", allow_negative=False).minor, "CNY", today, remittance)
+    return bool(given)
 
 
 def _serve(counter: FileBank, clock: Any, port: int) -> None:

@@ -10,6 +10,7 @@ from milepost.cases import load_cases
 from milepost.db import Session
 from milepost.facts import FACTS
 from milepost.programmes import load_published
+from milepost.queries import receivables
 from milepost.queries.claims import Figures, figures
 from milepost.queries.sight import (
     GRANTEES,
@@ -88,6 +89,8 @@ class ProjectView:
     payments: list[Row] = field(default_factory=list)
     blocked: dict[UUID, list[Refusal]] = field(default_factory=dict)
     payees: list[Row] = field(default_factory=list)
+    receivables: list[Row] = field(default_factory=list)
+    receivable_sums: Row | None = None
     rounds: list[Row] = field(default_factory=list)
     tasks: list[Row] = field(default_factory=list)
     notices: list[Row] = field(default_factory=list)
@@ -109,6 +112,7 @@ class ProjectView:
             "milestone": self.milestones,
             "payment": self.payments,
             "payee": self.payees,
+            "receivable": self.receivables,
             "round": self.rounds,
             "task": self.tasks,
             "notice": self.notices,
@@ -205,6 +209,9 @@ def _read_parts(session: Session, view: ProjectView) -> None:
     if "claim" in sight.nouns and view.compiled.programme.claims is not None:
         codes = list(categories(view.compiled.programme))
         view.figures = figures(session, view.row["id"], view.row["budget"], codes)
+    if "receivable" in sight.nouns:
+        view.receivables.extend(receivables.of_project(session, view.row["id"], names=sight.names))
+        view.receivable_sums = receivables.sums_of_project(session, view.row["id"])
     for payee in view.payees:
         if not sight.account_numbers:
             payee["account_no"] = masked(payee["account_no"])

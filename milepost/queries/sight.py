@@ -50,6 +50,8 @@ DRAWS = frozenset({"programme_officer", "supervisor"})
 
 # What a project's own row says of its review; the rest of it is for all who see the project.
 OF_REVIEW = frozenset({"review_outcomes", "open_objections"})
+# What the office has not decided yet is its own.
+INTERNAL = frozenset({"ending", "ending_by", "ending_reason", "ending_decision_no", "ended_by"})
 _ASKED_OF = REVIEW | {"project"}
 
 _SCOPE = "(g.project_id = p.id OR starts_with(p.office_path, g.office_path))"
@@ -126,6 +128,8 @@ class Sight:
     def strip(self, row: Row) -> Row:
         """Take out of a project's row what it says of a review that is not shown."""
         for column in () if self.counts else OF_REVIEW:
+            row.pop(column, None)
+        for column in () if self.names else INTERNAL:
             row.pop(column, None)
         return row
 

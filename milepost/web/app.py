@@ -32,6 +32,7 @@ from milepost.web import (
     public,
     ranking_deeds,
     rankings,
+    receivables,
     reviews,
     steps,
 )
@@ -75,6 +76,7 @@ def create_app(database: Database, settings: Settings, *, clock: Clock | None = 
         figures,
         bank,
         claims,
+        receivables,
         admin,
         expert_sheets,
         experts,

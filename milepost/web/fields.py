@@ -227,6 +227,7 @@ def _with_options(asked: Asked, made: Field, widget: str, info: FieldInfo) -> Fi
     elif offered := form_rows.choices(asked, kind):
         options = [Option(*choice) for choice in offered]
     if kind in (
+        "credit",
         "draw",
         "drawn_round",
         "drawn_expert",

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 from starlette.datastructures import FormData
 
 from milepost.experts.subjects import first_level
-from milepost.queries import draws
+from milepost.queries import draws, receivables
 from milepost.queries.dossiers import said_before
 from milepost.queries.sight import Row
+from schema.money import Money
 from states.labels import said
 from states.step import words
 
@@ -85,6 +86,13 @@ def choices(asked: Asked, widget: str) -> list[tuple[str, str, str]]:
         return [(code, said(text, asked.locale), "") for code, text in first_level().items()]
     if asked.subject is None:
         return []
+    if widget == "credit":
+        return [
+            (str(row["id"]), _credit_said(row), "")
+            for row in receivables.loose_credits(
+                asked.session, asked.person_id, str(asked.subject.row["currency"])
+            )
+        ]
     if widget == "drawn_round":
         found = draws.rounds_drawn(asked.session, asked.person_id, asked.subject.id)
         return [(str(row["id"]), f"{row['code']} {row['title']}", "") for row in found]
@@ -92,6 +100,17 @@ def choices(asked: Asked, widget: str) -> list[tuple[str, str, str]]:
         found = draws.seated(asked.session, asked.person_id, asked.subject.id)
         return [(str(row["id"]), f"{row['code']} · {row['id']}", "") for row in found]
     return []
+
+
+def _credit_said(row: Row) -> str:
+    """A credit in one line of a list."""
+    parts = (
+        row["booked_on"],
+        Money(row["amount_minor"], row["currency"]),
+        row["reference"],
+        row["remittance"],
+    )
+    return " · ".join(str(part) for part in parts if part)[:120]
 
 
 # What was typed ---------------------------------------------------------------------------------------------

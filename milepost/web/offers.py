@@ -16,14 +16,25 @@ from milepost.queries.sight import Row, Subject, find_subject
 from milepost.web.visitor import Missing, Visitor
 from states.labels import every_step, noun_label, said
 from states.machines import Compiled
+from states.reference import spaced
 from states.refusals import Refusal, refuse
 from states.roles import PERMISSIONS
 from states.step import SAME, Step
 
 # Inputs that say no more than why: steps that share one of these are not one form with two buttons.
 _GENERIC = frozenset({"NoInput", "Note", "Reason"})
-# Another stage; a panel that does not vote; nothing was decided against the application.
-_NO_OCCASION = frozenset({"stage_differs", "ballot_not_wanted", "nothing_to_review", "claims_not_foreseen"})
+# Another stage; a panel that does not vote; nothing was decided against the application;
+# nothing can be owed; nothing was proposed.
+_NO_OCCASION = frozenset(
+    {
+        "stage_differs",
+        "ballot_not_wanted",
+        "nothing_to_review",
+        "claims_not_foreseen",
+        "nothing_was_paid",
+        "write_off_not_proposed",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +167,8 @@ def heading(noun: str, row: Row, locale: str) -> str:
     title = f" · {row['title']}" if row.get("title") else ""
     if noun == "appropriation":
         return f"{name} {row['programme_code']} {row['fiscal_year']} {row['source']}"
+    if noun == "receivable":
+        return f"{name} {spaced(row['reference'])}"
     if noun == "batch":
         return f"{name} {row['execution_on']}"
     if noun == "bank_exception":

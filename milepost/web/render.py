@@ -163,6 +163,7 @@ MENU = (
     MenuItem("/calls", words("申报指南", "Calls")),
     MenuItem("/appropriations", words("年度预算", "Budgets"), FUNDS),
     MenuItem("/ageing", words("账龄", "Ageing"), FUNDS),
+    MenuItem("/receivables", words("应退款", "Owed back"), FUNDS),
     MenuItem("/bank", words("银行往来", "Bank"), BANK),
     MenuItem("/programmes", words("计划", "Programmes")),
     MenuItem("/draws", words("专家抽取", "Draws"), DRAWS),

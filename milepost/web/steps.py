@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 from uuid import UUID, uuid4
 
@@ -134,6 +134,17 @@ def _asked(visitor: Visitor, place: Place) -> Asked:
     return Asked(visitor.session, visitor.id, visitor.locale, place.step, place.subject, place.programme)
 
 
+def _begun(visitor: Visitor, asked: Asked) -> list[Field]:
+    """The empty form; where the address names one of the choices of a field, with that chosen."""
+    given = visitor.request.query_params
+    return [
+        replace(field, value=given[field.name])
+        if given.get(field.name) in {option.value for option in field.options}
+        else field
+        for field in fields_of(asked)
+    ]
+
+
 def _closed(place: Place) -> bool:
     """Whether the step cannot even be tried: the form would only disappoint."""
     return any(r.code in ("not_permitted", "wrong_state") for r in place.refusals)
@@ -161,7 +172,7 @@ def _draw(
         project="" if place.noun == "project" or expert else project_code(visitor.session, project_id),
         back=back,
         url=f"/steps/{place.step.name}" + (f"/{subject.id}" if subject else ""),
-        fields=reading.fields(asked) if reading.values or reading.errors else fields_of(asked),
+        fields=reading.fields(asked) if reading.values or reading.errors else _begun(visitor, asked),
         refusals=refusals,
         programme=place.programme,
         siblings=place.siblings,

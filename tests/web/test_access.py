@@ -59,7 +59,13 @@ ADMINISTRATORS = {
     "GET /mail",
     "POST /mail",
 }
-FUNDS = {"GET /appropriations", "GET /ageing", "GET /ageing/sheet.{ending}"}
+FUNDS = {
+    "GET /appropriations",
+    "GET /ageing",
+    "GET /ageing/sheet.{ending}",
+    "GET /receivables",
+    "GET /receivables/ageing.{ending}",
+}
 BANK = {"GET /bank", "GET /bank/batches/{id}"}
 POOL_READERS = {
     "GET /experts",
@@ -72,6 +78,7 @@ POOL_READERS = {
     "GET /experts/sheets/template.{ending}",
 }
 MEMBERS = {
+    "GET /receivables/{id}/demand",
     "POST /logout",
     "GET /",
     "GET /projects",
@@ -299,6 +306,8 @@ def test_office_wide_pages_follow_the_roles(site: Site) -> None:
             ("/rankings", {"programme_officer", "supervisor"}),
             ("/matching", {"programme_officer"}),
             ("/bank", {"finance_officer", "supervisor"}),
+            ("/receivables", {"finance_officer", "supervisor", "programme_officer"}),
+            ("/receivables/ageing.csv", {"finance_officer", "supervisor", "programme_officer"}),
             ("/calls", set(ROLES)),
             ("/programmes", set(ROLES)),
         ):

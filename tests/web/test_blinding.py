@@ -53,6 +53,7 @@ NATURAL = {
     "matching": "programme_version",
     "draws": "draw",
     "bank": "batch",
+    "receivables": "receivable",
     "public": "notice",
 }
 """What the id in an address is an id of, by the address's first word."""
