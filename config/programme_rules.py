@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from functools import partial
 
+from config.plan_rules import PLAN_RULES
 from config.programme_problems import Found
 from config.programmes import BUILT_IN_DAYS, Programme
 from config.toml_lines import KeyPath
@@ -79,7 +80,11 @@ def shares_make_the_whole(programme: Programme) -> Iterator[Found]:
     leave. It may say that remainder as its own ``share``; then the sum is checked too.
     """
     spread = [(n, tranche) for n, tranche in enumerate(programme.tranches) if tranche.per_milestone]
-    fixed = [(n, tranche) for n, tranche in enumerate(programme.tranches) if not tranche.per_milestone]
+    fixed = [
+        (n, tranche)
+        for n, tranche in enumerate(programme.tranches)
+        if not tranche.per_milestone and tranche.basis != "retained"
+    ]
     for index, _ in spread[1:]:
         yield Found(
             "second_per_milestone",
@@ -98,7 +103,7 @@ def shares_make_the_whole(programme: Programme) -> Iterator[Found]:
     if len(spread) > 1 or any(tranche.share is None for _, tranche in fixed):
         return
     whole = sum((tranche.share for tranche in programme.tranches if tranche.share is not None), Fraction(0))
-    last = ("tranches", len(programme.tranches) - 1, "share")
+    last = ("tranches", max((n for n, _ in (*fixed, *spread)), default=0), "share")
     open_rest = spread and spread[0][1].share is None
     if open_rest and whole >= 1:
         yield Found(
@@ -400,4 +405,5 @@ RULES: tuple[Rule, ...] = (
     panel_can_be_composed,
     deadlines_are_well_formed,
     reminders_refer_to_deadlines,
+    *PLAN_RULES,
 )

@@ -15,7 +15,8 @@ from pydantic_core import PydanticCustomError
 
 Unit = Literal["working_days", "calendar_days", "months", "years"]
 SupportMode = Literal["pre_subsidy", "post_subsidy", "milestone_subsidy", "lump_sum", "small_grant"]
-WaitsFor = Literal["agreement", "milestone", "acceptance"]
+WaitsFor = Literal["agreement", "milestone", "acceptance", "day"]
+Basis = Literal["fixed", "verified", "retained"]
 PledgeSigner = Literal["unit", "leader"]
 # Days that are the same in every programme (``states.machines``); a file may have its own reminders of them.
 BUILT_IN_DAYS = (
@@ -189,7 +190,14 @@ class Milestones(Shape):
 
 
 class Tranche(Shape):
-    """A part of the award. ``per_milestone`` makes one of each milestone, with the milestone's own amount."""
+    """A part of the award. ``per_milestone`` makes one of each milestone, with the milestone's own amount.
+
+    ``basis`` says how its sum is found: ``fixed``, its share of the award; ``verified``, computed from what
+    is verified of the grantee's spending (``rate`` of it, ``cap_minor`` at most, nothing below
+    ``minimum_minor``), and its share is how much of the award it may use; ``retained``, what was held back
+    of the others. ``instalments`` makes so many of it, ``every_months`` apart, the first ``after_months``
+    after the agreement.
+    """
 
     code: str
     title: Text
@@ -197,6 +205,13 @@ class Tranche(Shape):
     share: Share | None = None
     per_milestone: bool = False
     milestone: int | None = Field(default=None, description="number of the milestone it waits for")
+    basis: Basis = "fixed"
+    rate: Share = Fraction(1)
+    cap_minor: int | None = Field(default=None, gt=0)
+    minimum_minor: int = Field(default=0, ge=0)
+    instalments: int = Field(default=1, ge=1, le=60)
+    after_months: int | None = Field(default=None, ge=0, le=240)
+    every_months: int | None = Field(default=None, ge=1, le=60)
     gates: tuple[str, ...]
 
 
@@ -328,5 +343,11 @@ class Programme(Shape):
     )
     claims: Claims | None = None
     budget: Budget = Budget()
+    retention: Share | None = Field(
+        default=None, description="held back of every tranche, paid by the last one after acceptance"
+    )
+    before_balance_at_most: Share | None = Field(
+        default=None, description="the most that is paid before the last tranche"
+    )
     deadlines: tuple[Deadline, ...] = ()
     reminders: tuple[Reminder, ...] = ()

@@ -50,18 +50,52 @@ PAYMENT_JOINS = """
      ORDER BY enough DESC, CASE WHEN f.left_minor >= s.amount_minor THEN f.origin_year END,
        CASE WHEN f.left_minor >= s.amount_minor THEN f.source_rank END, f.left_minor DESC, f.id
      LIMIT 1) a ON true"""
+# What a computed sum rests on; nothing is looked up for a tranche whose sum is fixed.
+_TAKEN = """CASE WHEN t.basis = 'verified' THEN (
+    SELECT coalesce(sum(w.amount_minor + coalesce(x.held_minor, x.retained_minor)), 0)::bigint
+      FROM payment w JOIN tranche x ON x.id = w.tranche_id
+     WHERE w.project_id = s.project_id AND w.tranche_id <> s.tranche_id
+       AND w.state NOT IN ('planned', 'returned', 'void') AND x.basis <> 'retained') END"""
+_CEILING = """CASE WHEN t.basis = 'verified' THEN (
+    SELECT sum(x.amount_minor + x.retained_minor)::bigint FROM tranche x
+     WHERE x.project_id = s.project_id AND x.number <= t.number AND x.basis <> 'retained') END"""
+_HELD = """CASE WHEN t.basis = 'retained' THEN (
+    SELECT coalesce(sum(coalesce(x.held_minor, x.retained_minor)), 0)::bigint FROM tranche x
+     WHERE x.project_id = s.project_id AND x.id <> t.id AND x.paid_minor > 0) END"""
+_OPEN = """CASE WHEN t.basis = 'retained' THEN (
+    SELECT count(*) FROM payment w WHERE w.project_id = s.project_id AND w.tranche_id <> s.tranche_id
+       AND w.state NOT IN ('settled', 'returned', 'void')) END"""
 PAYMENT_COLUMNS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
-    ("tranche", (("t.id", "id"), ("t.code", "code"), ("t.number", "number"), ("t.paid_minor", "paid_minor"))),
-    ("milestone", (("m.id", "id"), ("m.state", "state"))),
+    (
+        "tranche",
+        (
+            ("t.id", "id"),
+            ("t.code", "code"),
+            ("t.number", "number"),
+            ("t.paid_minor", "paid_minor"),
+            ("t.due_on", "due_on"),
+        ),
+    ),
+    (
+        "milestone",
+        (
+            ("m.id", "id"),
+            ("m.state", "state"),
+            ("m.deliverables", "deliverables"),
+            ("m.deliverables_accepted", "deliverables_accepted"),
+        ),
+    ),
     ("payee", (("y.id", "id"), ("y.entered_by", "entered_by"), ("y.rests_until", "rests_until"))),
     (
         "previous",
         (
-            ("b.amount_minor", "amount_minor"),
+            ("coalesce(b.payable_minor, b.amount_minor)", "amount_minor"),
             ("b.paid_minor", "paid_minor"),
             ("b.spent_minor", "spent_minor"),
+            ("b.due_on", "due_on"),
         ),
     ),
+    ("plan", ((_TAKEN, "taken_minor"), (_CEILING, "ceiling_minor"), (_HELD, "held_minor"), (_OPEN, "open"))),
     (
         "funds",
         (

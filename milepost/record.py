@@ -105,6 +105,7 @@ def _body(chain_id: UUID, seq: int, version: int, decision: Decision) -> dict[st
         "transfers": _moved(decision),
         # Named only where there is one, so that the other events read as they always did.
         **({"digests": list(decision.change.digests)} if decision.change.digests else {}),
+        **({"computed": decision.change.computed} if decision.change.computed else {}),
     }
 
 
@@ -191,7 +192,7 @@ def _form(*kind: Any) -> str:
 def _body_alike(chain_id: UUID, seq: int, version: int, decision: Decision, alike: Alike) -> bytes:
     """``canonical(_body(…))``, of which what the events of a set share is written once."""
     case, cause = decision.case, decision.cause
-    if decision.change.digests:
+    if decision.change.digests or decision.change.computed:
         return canonical(_body(chain_id, seq, version, decision))
     moved = canonical({"": _moved(decision)})[4:-1].decode() if decision.postings else "[]"
     own = (

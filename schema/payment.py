@@ -11,6 +11,7 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     Integer,
+    Text,
     UniqueConstraint,
     text,
 )
@@ -22,13 +23,26 @@ LIVE = "state NOT IN ('returned', 'void')"
 
 
 class Tranche(SQLModel, table=True):
-    """A part of the award as agreed: its sum, what it waits for. ``code`` names it in the programme."""
+    """A part of the award as agreed: its sum, what it waits for. ``code`` names it in the programme.
+
+    ``amount_minor`` is what it may come to after ``retained_minor`` was held back. Where the sum is computed
+    (``basis``), ``payable_minor`` and ``held_minor`` are what it came to when it last fell due.
+    """
 
     __table_args__ = (
         UniqueConstraint("project_id", "number", name="tranche_number_once"),
         CheckConstraint("amount_minor > 0", name="tranche_amount_positive"),
         CheckConstraint("spent_minor >= 0", name="tranche_spent_not_negative"),
-        CheckConstraint("paid_minor BETWEEN 0 AND amount_minor", name="tranche_paid_within"),
+        CheckConstraint(
+            "paid_minor BETWEEN 0 AND coalesce(payable_minor, amount_minor)", name="tranche_paid_within"
+        ),
+        CheckConstraint("basis IN ('fixed', 'verified', 'retained')", name="tranche_basis_known"),
+        CheckConstraint(
+            "payable_minor IS NULL AND held_minor IS NULL OR "
+            "basis <> 'fixed' AND payable_minor > 0 AND held_minor >= 0",
+            name="tranche_computed",
+        ),
+        CheckConstraint("retained_minor >= 0", name="tranche_retained_not_negative"),
     )
 
     id: UUID = key()
@@ -40,6 +54,11 @@ class Tranche(SQLModel, table=True):
     waits_for: str = words()
     milestone_id: UUID | None = link("milestone.id", null=True, index=True)
     previous_id: UUID | None = link("tranche.id", null=True)
+    basis: str = Field(default="fixed", sa_column_kwargs={"server_default": text("'fixed'")}, sa_type=Text)
+    retained_minor: int = minor(default=0)
+    due_on: date | None = None
+    payable_minor: int | None = minor(null=True)
+    held_minor: int | None = minor(null=True)
     spent_minor: int = minor(default=0)
     paid_minor: int = minor(default=0)
 

@@ -118,6 +118,12 @@ ENVIRONMENT: dict[str, Env] = {
     "review_outcomes": Env(lambda programme, state: {state: True}, {}, ("round.open", "round.decide")),
     "funds": Env(lambda programme, state: ID["funds"], None, ("appropriation.vote",)),
     "spent": Env(lambda programme, state: SUM, 0, ("project.report_spending",)),
+    "verified_minor": Env(lambda programme, state: SUM**2, 0, ("claim.open", "claim.accept")),
+    "accounts_until": Env(lambda programme, state: LATER, None, ("claim.open", "claim.accept")),
+    "held_back": Env(lambda programme, state: SUM, 0, ("payment.settle",)),
+    "delivered": Env(lambda programme, state: 1, 0, ("milestone.accept",)),
+    # Its day comes by itself.
+    "instalment_on": Env(lambda programme, state: PAST, LATER, ()),
     "request": Env(
         lambda programme, state: "upheld", "dismissed", ("review_request.file", "review_request.uphold")
     ),
@@ -344,7 +350,8 @@ class Model:
                 "evaluator_id": None,
                 "due_on": PAST,
                 "closes_on": PAST,
-                "amount_minor": SUM,
+                # What fell due is the least there can be, so that it follows from whatever is verified.
+                "amount_minor": SUM if self.tranche.basis == "fixed" else 1,
                 "currency": self.currency,
                 # The request takes it from the year's money; from then on the gate looks no further.
                 "appropriation_id": None if state in ("planned", "due") else ID["funds"],
@@ -361,10 +368,15 @@ class Model:
     def _facts(self, world: World, part: str, noun: str, state: str, project: Facts) -> Facts:
         acts = any(deadline.act for deadline in self.compiled.deadlines.get(f"{noun}.{state}", ()))
         planned = [(name, getattr(world, name)) for name in ("payment", "before") if getattr(world, name)]
-        before: dict[str, int | None] = dict.fromkeys(("amount_minor", "paid_minor", "spent_minor"))
+        before: dict[str, Any] = dict.fromkeys(("amount_minor", "paid_minor", "spent_minor", "due_on"))
         if self.with_before and part == "payment":
             paid = SUM if world.before == "settled" else 0
-            before = {"amount_minor": SUM, "paid_minor": paid, "spent_minor": min(paid, project["spent"])}
+            before = {
+                "amount_minor": SUM,
+                "paid_minor": paid,
+                "spent_minor": min(paid, project["spent"]),
+                "due_on": PAST,
+            }
         return Facts(
             {
                 "milestones": [{"id": ID["milestone"], "number": 1, "state": world.milestone}]
@@ -373,8 +385,22 @@ class Model:
                 "payments": [
                     {"id": ID[name], "number": n, "state": s} for n, (name, s) in enumerate(planned)
                 ],
-                "milestone": {"state": world.milestone if self.own_milestone else None},
-                "tranche": {"code": self.tranche.code, "paid_minor": 0},
+                "milestone": {
+                    "state": world.milestone if self.own_milestone else None,
+                    "deliverables": 1,
+                    "deliverables_accepted": project["delivered"],
+                },
+                "tranche": {
+                    "code": self.tranche.code,
+                    "paid_minor": 0,
+                    "due_on": project["instalment_on"] if self.tranche.waits_for == "day" else None,
+                },
+                "plan": {
+                    "taken_minor": 0,
+                    "ceiling_minor": SUM,
+                    "held_minor": project["held_back"],
+                    "open": 0,
+                },
                 "previous": before,
                 "funds": {"id": project["funds"], "left_minor": SUM},
                 "payee": {"entered_by": None, "rests_until": None},

@@ -88,11 +88,16 @@ def explore_programme(programme: Programme, compiled: Compiled | None = None) ->
     return Report(_once(found), sum(len(each.came) for each in walks), steps)
 
 
+LOOKING_BACK = frozenset({"previous_tranche_spent", "expenditure_stated"})
+"""The gates that look at the tranche before."""
+
+
 def _models(compiled: Compiled) -> Iterator[Model]:
     for index, tranche in enumerate(compiled.programme.tranches):
-        looks_back = "previous_tranche_spent" in tranche.gates and (index > 0 or tranche.per_milestone)
-        # The first of several milestones may have none before it.
-        if not looks_back or (tranche.per_milestone and index == 0):
+        repeats = tranche.per_milestone or tranche.instalments > 1
+        looks_back = bool(LOOKING_BACK & set(tranche.gates)) and (index > 0 or repeats)
+        # The first of several milestones or instalments may have none before it.
+        if not looks_back or (repeats and index == 0):
             yield Model(compiled, index)
         if looks_back:
             yield Model(compiled, index, with_before=True)
@@ -181,6 +186,8 @@ def _reached(compiled: Compiled, walks: list[Walk]) -> dict[tuple[str, str], tup
         beside += ["round", "task"]
     if "public_notice" in stages:
         beside += ["notice", "objection"]
+    if compiled.programme.claims is not None:
+        beside.append("claim")
     for noun in beside:
         for state in compiled.machines[noun].states:
             reached.setdefault((noun, state), ())

@@ -25,6 +25,10 @@ GATE_LABELS: Mapping[str, Text] = {
     "previous_tranche_spent": words("上一笔已支出到比例", "Enough of the payment before is spent"),
     "appropriation_available": words("年度预算足够", "The year's appropriation suffices"),
     "required_reviews_done": words("必要的审查已完成", "The required reviews are done"),
+    "spending_verified": words("有可拨的核定支出", "Verified spending is there to be paid for"),
+    "day_reached": words("约定日期已到", "Its day has come"),
+    "expenditure_stated": words("此前的支出已报并审定", "Spending up to the instalment before is accepted"),
+    "work_package_complete": words("工作包全部交付并认可", "The work package is wholly complete"),
 }
 
 # The steps whose last event says how a gate came to be as it is; of ``project_paying`` each change of stage.
@@ -49,9 +53,15 @@ GATE_STEPS: Mapping[str, tuple[str, ...]] = {
     "previous_tranche_spent": ("project.report_spending",),
     "appropriation_available": ("appropriation.vote", "budget_change.increase", "budget_change.move"),
     "required_reviews_done": ("project.record_review",),
+    "spending_verified": ("claim.accept",),
+    "expenditure_stated": ("claim.accept",),
+    "work_package_complete": ("milestone.accept", "milestone.reject", "milestone.waive"),
 }
 # Whose open deadline tells until when a shut gate waits.
 GATE_NOUNS: Mapping[str, str] = {
+    "spending_verified": "claim",
+    "expenditure_stated": "claim",
+    "work_package_complete": "milestone",
     "milestone_accepted": "milestone",
     "payee_verified": "payee",
     "notice_ended": "notice",

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from config.programmes import Programme
 from states.case import Case
 from states.guards import guard, shown
+from states.plans import sum_now, tranche_of
 from states.refusals import Refusal, refuse
 
 Gate = Callable[[Case], Refusal | None]
@@ -114,7 +115,7 @@ def appropriation_available(case: Case) -> Refusal | None:
         return None
     if funds["id"] is None:
         return refuse("appropriation_missing", year=case.today.year, currency=currency)
-    need = case.here["amount_minor"]
+    need = sum_now(case)
     if funds["left_minor"] < need:
         have = shown(funds["left_minor"], currency)
         return refuse("appropriation_exhausted", have=have, need=shown(need, currency))
@@ -146,8 +147,10 @@ def gates_of(programme: Programme, code: str) -> tuple[Gate, ...]:
 
     The look-up of the tranche in the programme must succeed: a payment without gates is no payment.
     """
-    tranche = next(t for t in programme.tranches if t.code == code)
-    named = tuple(GATES[name] for name in tranche.gates)
+    tranche = tranche_of(programme, code)
+    # What is computed is above zero, whether or not the programme says so.
+    always = () if tranche.basis == "fixed" else ("spending_verified",)
+    named = tuple(GATES[name] for name in dict.fromkeys((*always, *tranche.gates)))
     return (project_paying, payee_rested, *named) if programme.payees.rest_days else (project_paying, *named)
 
 

@@ -23,6 +23,7 @@ from states import (
     payee_guards,
     payment,
     payment_guards,
+    plan_gates,
     receivable,
     receivable_guards,
     review,
@@ -40,7 +41,7 @@ from states.step import NounMachine, Step
 assert (
     review_guards and bank_guards and payment_guards and receivable_guards and claim_guards and budget_guards
 )
-assert payee_guards
+assert payee_guards and plan_gates
 
 STATIC: dict[str, tuple[Step, ...]] = {
     "milestone": milestone.STEPS,

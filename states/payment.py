@@ -9,6 +9,7 @@ from __future__ import annotations
 from schema.inputs import Attest, BankAnswer, Note, PlanPayment, Reason, Void
 from states.approvals import after_approving, approvals_needed, missing_approvals, roles_that_approve
 from states.case import Case, Change, Follow
+from states.plans import computed
 from states.project import ENDED
 from states.step import SAME, Notify, Step, words
 
@@ -34,6 +35,24 @@ def next_attempt(case: Case, payment: dict[str, object] | None = None) -> Follow
         case.new_id(f"payment:{row['tranche_id']}:{attempt}"),
         {k: row[k] for k in ("tranche_id", "amount_minor", "currency", "milestone_id")}
         | {"attempt": attempt},
+    )
+
+
+def _fall_due(case: Case) -> Change:
+    """A computed sum is fixed now, on the payment and on its tranche together, and stands in the event."""
+    found = computed(case)
+    if found is None:
+        return Change()
+    fixed = {"payable_minor": found.amount_minor, "held_minor": found.held_minor}
+    return Change(
+        set={"amount_minor": found.amount_minor},
+        update=[("tranche", case.here["tranche_id"], fixed)],
+        computed={
+            "amount_minor": found.amount_minor,
+            "held_minor": found.held_minor,
+            "cleared_minor": found.cleared_minor,
+            "verified_minor": case.of["verified_minor"],
+        },
     )
 
 
@@ -142,6 +161,7 @@ STEPS: tuple[Step, ...] = (
         "due",
         words("达到拨付条件", "Fall due"),
         guards=("gates_open",),
+        effect=_fall_due,
         notify=(Notify("payment_due", FINANCE),),
     ),
     Step(

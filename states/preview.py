@@ -122,6 +122,9 @@ def differences(old: Programme, new: Programme) -> Iterator[Difference]:
         ("gate_settings", "拨付条件的数值", "The figures of the gates"),
         ("payees", "收款账户的规定", "What accounts are paid to"),
         ("approvals", "拨付审批的档次", "Who approves payments, by their sum"),
+        ("claims", "费用申报的科目", "What costs are claimed under"),
+        ("retention", "保留金比例", "What is held back"),
+        ("before_balance_at_most", "余款之前的上限", "The most that is paid before the balance"),
         ("reminders", "提醒", "Reminders"),
         ("rule_set", "管理办法文件", "The rule set"),
     ):
@@ -176,6 +179,9 @@ def _tranches(old: Programme, new: Programme) -> Iterator[Difference]:
             yield Difference("lost", f"tranches.{code}", sentence)
 
 
+COMPUTING = ("basis", "rate", "cap_minor", "minimum_minor", "instalments", "after_months", "every_months")
+
+
 def _tranche(old: Tranche, new: Tranche) -> Iterator[Difference]:
     path, zh, en = f"tranches.{new.code}", new.title.zh, new.title.en
     if old.share != new.share:
@@ -192,6 +198,12 @@ def _tranche(old: Tranche, new: Tranche) -> Iterator[Difference]:
             f"“{zh}”由等待“{a_.zh}”改为“{b_.zh}”。", f"{en}: waits for “{b_.en}” instead of “{a_.en}”."
         )
         yield Difference("changed", f"{path}.waits_for", sentence)
+    if any(getattr(old, name) != getattr(new, name) for name in COMPUTING):
+        sentence = words(
+            f"“{zh}”的金额或日期改按新的办法计算；已列入的拨付不变。",
+            f"{en}: its sum or its days follow from new figures; payments already planned stay.",
+        )
+        yield Difference("changed", f"{path}.basis", sentence)
     for gate in new.gates:
         if gate not in old.gates:
             sentence = words(f"“{zh}”新增拨付条件 {gate}。", f"{en}: new gate {gate}.")

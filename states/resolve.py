@@ -35,6 +35,7 @@ PRECEDES = (
 WAITING = {
     "payment.planned": "it waits for its gates, and whoever opens those has a deadline of their own",
     "payee.verified": "the account in force; nothing is left to do",
+    "claim.draft": "the grantee's own; nobody waits for it until it is handed in",
 }
 
 
@@ -195,7 +196,8 @@ def idle_settings(programme: Programme) -> Iterator[Finding]:
         )
     for number, tranche in enumerate(programme.tranches):
         for index, gate in enumerate(tranche.gates):
-            nothing_before = gate == "previous_tranche_spent" and number == 0 and not tranche.per_milestone
+            alone = number == 0 and not tranche.per_milestone and tranche.instalments == 1
+            nothing_before = gate in ("previous_tranche_spent", "expenditure_stated") and alone
             if nothing_before or (gate == "required_reviews_done" and not reviews):
                 yield Finding(
                     "gate_idle",

@@ -65,6 +65,7 @@ class Danger:
     en: str
     always: bool = True
     steps: tuple[str, ...] = MONEY_STEPS
+    applies: Callable[[Tranche], bool] = lambda tranche: True
 
 
 DANGERS = (
@@ -79,6 +80,16 @@ DANGERS = (
     Danger("reviews_done", "required_reviews_done", "必需的审查未完成",
            "a required review is not done", always=False),
     Danger("spent", "previous_tranche_spent", "前一笔拨款尚未使用", "the tranche before is not spent",
+           always=False),
+    Danger("verified_minor", "spending_verified", "没有核定支出", "no spending is verified",
+           applies=lambda tranche: tranche.basis == "verified"),
+    Danger("held_back", "spending_verified", "没有保留金", "nothing was held back",
+           applies=lambda tranche: tranche.basis == "retained"),
+    Danger("instalment_on", "day_reached", "约定日期未到", "its day has not come",
+           applies=lambda tranche: tranche.waits_for == "day"),
+    Danger("accounts_until", "expenditure_stated", "此前的支出未报", "spending before is not accounted for",
+           always=False),
+    Danger("delivered", "work_package_complete", "工作包没有全部交付", "the work package is not complete",
            always=False),
 )  # fmt: skip
 
@@ -105,9 +116,9 @@ def unearned(walk: Walk) -> Iterator[Finding]:
 def despite(walk: Walk) -> Iterator[Finding]:
     """No money moves despite a hold, a flag, an unverified payee or a gate that the tranche names."""
     for danger in DANGERS:
-        if not danger.always and danger.gate not in walk.tranche.gates:
+        if not danger.applies(walk.tranche) or not (danger.always or danger.gate in walk.tranche.gates):
             continue
-        if danger.fact == "spent" and not walk.model.with_before:
+        if danger.fact in ("spent", "accounts_until") and not walk.model.with_before:
             continue
         if danger.fact == "reviews_done" and not walk.model.compiled.programme.gate_settings.required_reviews:
             continue

@@ -229,8 +229,8 @@ def start_funding(case: Case, award_minor: int) -> Change:
         }
         change.insert.append(("account", row))
     milestones = planned_milestones(case.programme, project["plan"], case.today)
-    tranches = planned_tranches(case.programme, Money(award_minor, currency), milestones)
-    sums = {t.milestone: t.amount_minor for t in tranches if t.milestone is not None}
+    tranches = planned_tranches(case.programme, Money(award_minor, currency), milestones, case.today)
+    sums = {t.milestone: t.amount_minor + t.retained_minor for t in tranches if t.milestone is not None}
     ids = {m["number"]: case.new_id(f"milestone:{m['number']}") for m in milestones}
     for milestone in milestones:
         row = {**milestone, "amount_minor": sums.get(milestone["number"], milestone["amount_minor"])}
@@ -249,6 +249,9 @@ def start_funding(case: Case, award_minor: int) -> Change:
             "waits_for": tranche.waits_for,
             "milestone_id": milestone_id,
             "previous_id": before,
+            "basis": tranche.basis,
+            "retained_minor": tranche.retained_minor,
+            "due_on": tranche.due_on,
         }
         change.insert.append(("tranche", row))
         plan = {

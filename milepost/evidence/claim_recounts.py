@@ -75,6 +75,31 @@ CLAIMS: tuple[tuple[str, str, str, str], ...] = (
                    IS DISTINCT FROM (f.allowed, f.reason, f.actor_id)""",
     ),
     (
+        "payment_differs",
+        "拨付金额不是计划时或达到条件时所定的",
+        "a payment's sum is not the one it was planned with or computed when it fell due",
+        f"""SELECT y.id, y.amount_minor::text, coalesce(f.computed, f.planned, '-') FROM payment y
+             LEFT JOIN LATERAL (
+                SELECT (SELECT {_INPUT.format(e="e")}->>'amount_minor' FROM event e
+                         WHERE e.subject_id = y.id AND e.subject_seq = 1) AS planned,
+                       (SELECT convert_from(e.body, 'UTF8')::jsonb->'computed'->>'amount_minor' FROM event e
+                         WHERE e.subject_id = y.id AND e.step = 'payment.fall_due'
+                         ORDER BY e.subject_seq DESC LIMIT 1) AS computed) f ON true
+            WHERE y.amount_minor::text IS DISTINCT FROM coalesce(f.computed, f.planned)""",
+    ),
+    (
+        "tranche_differs",
+        "分期的计算金额与事件所载不符",
+        "what a tranche was computed to be is not what its payment fell due with",
+        """SELECT t.id, concat_ws('/', t.payable_minor, t.held_minor), coalesce(f.sums, '-') FROM tranche t
+             LEFT JOIN LATERAL (
+                SELECT concat_ws('/', b->>'amount_minor', b->>'held_minor') AS sums FROM payment y
+                  JOIN event e ON e.subject_id = y.id AND e.step = 'payment.fall_due'
+                 CROSS JOIN LATERAL (SELECT convert_from(e.body, 'UTF8')::jsonb->'computed' AS b) c
+                 WHERE y.tranche_id = t.id AND b IS NOT NULL ORDER BY e.seq DESC LIMIT 1) f ON true
+            WHERE concat_ws('/', t.payable_minor, t.held_minor) <> coalesce(f.sums, '')""",
+    ),
+    (
         "counter_differs",
         "项目的核定支出与已审定的费用申报不符",
         "a project's verified spending is not what its accepted claims allow",

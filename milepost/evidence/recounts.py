@@ -36,7 +36,7 @@ TYPED: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     (
         "payment",
         ("payment.plan",),
-        ("tranche_id", "attempt", "amount_minor", "currency", "milestone_id"),
+        ("tranche_id", "attempt", "currency", "milestone_id"),
     ),
     (
         "payee",
@@ -397,8 +397,10 @@ _MONEY: tuple[Recount, ...] = (
         """SELECT y.id, y.amount_minor || ' ' || y.currency,
                   coalesce(t.amount_minor || ' ' || t.currency, '-')
              FROM payment y LEFT JOIN tranche t ON t.id = y.tranche_id
-            WHERE (y.project_id, y.amount_minor, y.currency, y.milestone_id)
-                  IS DISTINCT FROM (t.project_id, t.amount_minor, t.currency, t.milestone_id)""",
+            WHERE (y.project_id, y.currency, y.milestone_id)
+                  IS DISTINCT FROM (t.project_id, t.currency, t.milestone_id)
+               OR (t.basis = 'fixed' OR y.state NOT IN ('returned', 'void'))
+                  AND y.amount_minor IS DISTINCT FROM coalesce(t.payable_minor, t.amount_minor)""",
     ),
     Recount(
         "payment_differs",

@@ -283,7 +283,7 @@ class Bench:
 
     def _pattern(self, row: Sequence[Any]) -> Pattern:
         """Ask every gate about the first payment of a pattern, and see which answers hold for all."""
-        parts = {name: Facts(name) for name in (*TABLES, "funds")}
+        parts = {name: Facts(name) for name in (*TABLES, "plan", "funds")}
         for column, raw in zip(self.layout.shared, row, strict=False):
             parts[column[0]][column[1]] = self.layout.read(column, raw)
         for column, value in zip(self.layout.own, row[self._width :], strict=False):

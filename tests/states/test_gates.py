@@ -18,6 +18,7 @@ from states.case import Case
 from states.gates import GATES, PAYING_STATES, shut_gates
 from states.guards import objections
 from states.payment import STEPS
+from tests.states import plan_gate_cases
 from tests.states.test_guards import MILESTONES, PROGRAMMES, TODAY
 
 ME, OTHER = UUID(int=1), UUID(int=2)
@@ -40,9 +41,9 @@ PROJECT = {
     "reviews_done": ["legal"],
 }
 FACTS = {
-    "tranche": {"code": "milestone"},
-    "milestone": {"state": "accepted"},
-    "previous": {"amount_minor": 300, "paid_minor": 300, "spent_minor": 300},
+    "tranche": {"code": "milestone", "due_on": None},
+    "milestone": {"state": "accepted", "deliverables": 1, "deliverables_accepted": 1},
+    "previous": {"amount_minor": 300, "paid_minor": 300, "spent_minor": 300, "due_on": None},
     "funds": {"id": ME, "left_minor": 100},
 }
 
@@ -110,6 +111,8 @@ SHUT: dict[str, list[tuple[Case, str]]] = {
     ],
     "required_reviews_done": [(case(of={"reviews_done": []}), "required_review_missing")],
 }
+OPEN, _SHUT = plan_gate_cases.cases(case, MILESTONES)
+SHUT |= _SHUT
 CASES = [
     pytest.param(name, shut, code, id=f"{name}-{number}")
     for name, rows in SHUT.items()
@@ -124,6 +127,11 @@ def test_every_gate_has_its_cases() -> None:
 @pytest.mark.parametrize("name", sorted(GATES))
 def test_a_gate_is_open(name: str) -> None:
     assert GATES[name](case()) is None
+
+
+@pytest.mark.parametrize("name", sorted(OPEN))
+def test_a_gate_of_a_plan_is_open_at_its_edge(name: str) -> None:
+    assert GATES[name](OPEN[name]) is None
 
 
 @pytest.mark.parametrize(("name", "shut", "code"), CASES)

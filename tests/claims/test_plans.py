@@ -1,0 +1,195 @@
+"""An advance, interim payments against claims, retention: each sum as it falls due, and no other by SQL."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from milepost.evidence.verify_database import verify
+from states.refusals import Refused
+from tests.claims.conftest import Found
+from tests.invariants.forge import refused
+from tests.invariants.town import Town, programme_text
+from tests.invariants.town_claims import claim, claiming_text, line
+
+pytestmark = pytest.mark.xdist_group("claims")
+
+PLAN = """
+retention = "10%"
+
+[[tranches]]
+code = "advance"
+title = { zh = "预付款", en = "Advance" }
+waits_for = "agreement"
+share = "40%"
+gates = [GATES]
+
+[[tranches]]
+code = "interim"
+title = { zh = "中期款", en = "Interim" }
+waits_for = "day"
+share = "60%"
+basis = "verified"
+rate = "80%"
+minimum_minor = 1000
+instalments = 2
+after_months = 0
+every_months = 6
+gates = ["day_reached", GATES]
+
+[[tranches]]
+code = "kept"
+title = { zh = "保留金", en = "Retention" }
+waits_for = "acceptance"
+basis = "retained"
+gates = ["acceptance_passed", GATES]
+"""
+GATES = (
+    '"agreement_signed", "pledges_signed", "integrity_clear", "no_hold", "payee_verified", '
+    '"appropriation_available"'
+)
+
+
+def planned_text() -> str:
+    text = claiming_text(programme_text("small-grants"))
+    head, _, rest = text.partition("[[tranches]]")
+    retention, _, tranches = PLAN.replace("GATES", GATES).partition("\n\n")
+    claims = rest[rest.index("[claims]") :]
+    return f"{head}{retention}\n\n{tranches}\n{claims}".replace("claiming-", "planned-", 1)
+
+
+@pytest.fixture(scope="module")
+def town(found: Found) -> Town:
+    made = found()
+    made.programme = made.publish(planned_text())
+    made.vote()
+    return made
+
+
+def project_of(town: Town) -> UUID:
+    project = town.apply(requested=1_000_000)
+    town.advance(project, "implementation")
+    town.payee(project)
+    return project
+
+
+def due(town: Town, project: UUID, tranche: int) -> Any:
+    payment = town.payments(project)[tranche]
+    town.take("system", "payment.fall_due", payment)
+    return town.one("SELECT amount_minor FROM payment WHERE id = %s", payment)
+
+
+def pay(town: Town, project: UUID, tranche: int) -> None:
+    payment = town.payments(project)[tranche]
+    for who, step, given in (
+        ("finance1", "request", {}),
+        ("finance2", "approve", {}),
+        ("finance3", "release", {}),
+        ("system", "instruct", {}),
+        ("system", "settle", {"reference": f"B{payment}"}),
+    ):
+        town.take(who, f"payment.{step}", payment, **given)
+
+
+def spend(town: Town, project: UUID, *amounts: int) -> None:
+    claim(town, "accepted", project=project, lines=[line(town, amount) for amount in amounts])
+
+
+def shut(town: Town, project: UUID, tranche: int) -> list[str]:
+    with pytest.raises(Refused) as caught:
+        due(town, project, tranche)
+    return [refusal.code for refusal in caught.value.refusals]
+
+
+def test_an_advance_is_cleared_then_claims_are_paid_and_the_rest_is_released_at_the_end(town: Town) -> None:
+    project = project_of(town)
+    amounts = town.all("SELECT amount_minor FROM tranche WHERE project_id = %s ORDER BY number", project)
+    assert [row[0] for row in amounts] == [360_000, 270_000, 270_000, 100_000]
+    assert due(town, project, 0) == 360_000
+    pay(town, project, 0)
+    # 80 % of 450,000 is 360,000: less than the 400,000 that the advance was before retention.
+    spend(town, project, 450_000)
+    assert shut(town, project, 1) == ["nothing_verified"]
+    assert shut(town, project, 2) == ["day_to_come", "nothing_verified"] or shut(town, project, 2) == [
+        "nothing_verified",
+        "day_to_come",
+    ]
+    spend(town, project, 150_000)
+    # 80 % of 600,000 is 480,000; 400,000 was taken; of the 80,000 a tenth is held back.
+    assert due(town, project, 1) == 72_000
+    row = town.all(
+        "SELECT payable_minor, held_minor FROM tranche WHERE project_id = %s AND number = 2", project
+    )
+    assert row == [(72_000, 8_000)]
+    pay(town, project, 1)
+    town.clock.set(date(2025, 10, 1))
+    spend(town, project, 900_000)
+    # The ceiling is the award: 1,000,000 less 480,000 taken, a tenth held back.
+    assert due(town, project, 2) == 468_000
+    assert shut(town, project, 3)[0] == "others_unpaid"
+    pay(town, project, 2)
+    town.advance(project, "closure")
+    assert due(town, project, 3) == 40_000 + 8_000 + 52_000
+    pay(town, project, 3)
+    assert town.one("SELECT sum(paid_minor) FROM tranche WHERE project_id = %s", project) == 1_000_000
+    assert verify(town.database).faults == []
+
+
+def test_a_sum_that_fell_due_is_fixed_and_one_that_is_planned_again_is_computed_anew(town: Town) -> None:
+    project = project_of(town)
+    spend(town, project, 100_000)
+    assert due(town, project, 1) == 72_000
+    spend(town, project, 100_000)
+    assert town.one("SELECT amount_minor FROM payment WHERE id = %s", town.payments(project)[1]) == 72_000
+    town.take("finance1", "payment.void", town.payments(project)[1], reason="more came", again=True)
+    assert due(town, project, 1) == 144_000
+    # The advance falls due later: what claims have paid for already is not taken from it, it was agreed.
+    assert due(town, project, 0) == 360_000
+    town.take("supervisor", "project.place_hold", project, reason="a question")
+    town.take("system", "payment.fall_back", town.payments(project)[1])
+    hold = town.one("SELECT id FROM hold WHERE project_id = %s", project)
+    town.take("finance1", "project.lift_hold", project, hold_id=str(hold), reason="answered")
+    # By now the advance is on its way: of 160,000 nothing is left.
+    assert shut(town, project, 1) == ["nothing_verified"]
+    assert verify(town.database).faults == []
+
+
+ATTACKS = [
+    ("UPDATE payment SET amount_minor = amount_minor + 1 WHERE id = %(due)s", "MP005"),
+    ("UPDATE tranche SET payable_minor = 1, held_minor = 0 WHERE id = %(tranche)s", "MP005"),
+    ("UPDATE tranche SET payable_minor = 1, held_minor = 0 WHERE id = %(fixed)s", "tranche_computed"),
+    ("UPDATE tranche SET paid_minor = payable_minor + 1 WHERE id = %(tranche)s", "tranche_paid_within"),
+    ("UPDATE tranche SET basis = 'fixed' WHERE id = %(tranche)s", "42501"),
+    ("UPDATE tranche SET retained_minor = 0 WHERE id = %(tranche)s", "42501"),
+]
+TAMPERED = [
+    ("UPDATE payment SET amount_minor = 1 WHERE id = %(due)s", "payment_differs"),
+    ("UPDATE tranche SET payable_minor = 1 WHERE id = %(tranche)s", "tranche_differs"),
+    ("UPDATE tranche SET held_minor = 1 WHERE id = %(tranche)s", "tranche_differs"),
+]
+
+
+def test_raw_sql_neither_computes_a_sum_nor_hides_that_it_was_changed(town: Town) -> None:
+    from milepost.evidence.recounts import recounts
+
+    project = project_of(town)
+    spend(town, project, 100_000)
+    due(town, project, 1)
+    payment = town.payments(project)[1]
+    of = "SELECT id FROM tranche WHERE project_id = %s AND number = %s"
+    ids = {"due": payment, "tranche": town.one(of, project, 2), "fixed": town.one(of, project, 1)}
+    for sql, code in ATTACKS:
+        with psycopg.connect(town.database.url) as conn, refused(code):
+            conn.execute(sql, ids)
+    owner = town.database.owner_url
+    assert owner is not None
+    with psycopg.connect(owner) as conn:
+        conn.execute("SET session_replication_role = replica")
+        for sql, code in TAMPERED:
+            with conn.transaction(force_rollback=True):
+                conn.execute(sql, ids)
+                assert code in {each.code for each in recounts() if conn.execute(each.sql).fetchone()}, sql
