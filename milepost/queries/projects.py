@@ -126,8 +126,8 @@ _OPEN = review_open("%(id)s")
 _READS: dict[str, str] = {
     "milestone": """SELECT s.*, n.name AS evaluator FROM milestone s
       LEFT JOIN person n ON n.id = s.evaluator_id WHERE s.project_id = %(id)s ORDER BY s.number""",
-    "payment": """SELECT s.*, t.number, t.code, t.waits_for, t.basis, t.due_on, t.retained_minor, t.held_minor,
-      t.paid_minor, t.spent_minor,
+    "payment": """SELECT s.*, t.number, t.code, t.waits_for, t.basis, t.due_on, t.retained_minor,
+      t.held_minor,      t.paid_minor, t.spent_minor,
       m.number AS milestone_number,
       c.checked_at, c.blocked AS blocked_codes,
       coalesce((SELECT jsonb_agg(jsonb_build_object('duty', d.duty, 'name', n.name, 'person_id', n.id,

@@ -18,6 +18,7 @@ from schema.money import Money
 from states.explore import check_programme
 from states.gates import GATES
 from states.plans import Figures, Payable, payable
+from states.refusals import refuse
 from states.tranches import planned_tranches
 from tests.states.test_guards import PROGRAMMES
 
@@ -200,6 +201,12 @@ def test_a_gate_of_a_plan_that_no_longer_shuts_is_noticed(gate: str, monkeypatch
     assert {finding.code for finding in check_programme(full_plan())} == {"paid_despite"}
 
 
+@pytest.mark.parametrize("gate", ["day_reached", "expenditure_stated"])
+def test_a_gate_of_a_plan_that_never_opens_is_noticed(gate: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(GATES, gate, lambda case: refuse("on_hold", count=1))
+    assert "gate_never_opens" in {finding.code for finding in check_programme(full_plan())}
+
+
 def test_a_programme_says_until_when_claims_are_examined() -> None:
     programme = load_programme(EXAMPLE).programme
     deadlines = tuple(d for d in programme.deadlines if not d.of.startswith("claim."))
@@ -207,4 +214,4 @@ def test_a_programme_says_until_when_claims_are_examined() -> None:
     bare = programme.model_copy(update={"deadlines": deadlines, "reminders": reminders})
     found = check_programme(bare)
     assert {finding.code for finding in found} == {"deadline_missing"}
-    assert sorted(finding.en.split()[1] for finding in found) == ["claim.returned", "claim.submitted"]
+    assert sorted(finding.en.split()[0] for finding in found) == ["claim.returned", "claim.submitted"]
