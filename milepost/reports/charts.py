@@ -11,7 +11,7 @@ from html import escape
 
 WIDTH = 960
 _LABEL, _ROW, _GAP = 210, 26, 12
-_TOP, _BOTTOM, _LEFT = 14, 46, 96
+_TOP, _BOTTOM, _LEFT = 14, 46, 150
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,8 +12,10 @@ from starlette.responses import Response
 
 from config.programmes import Text
 from milepost.queries.figures import offices_with_money, programmes_with_money
+from milepost.queries.forecast import planned_tranches
 from milepost.queries.sight import Row
-from milepost.reports.charts import Bar, bars
+from milepost.reports.charts import Bar, Range, bars, ranges
+from milepost.reports.forecast import Basis, Forecast, Line, forecast
 from milepost.web.render import page
 from milepost.web.visitor import FundsReader, Visitor
 from milepost.work.ageing import (
@@ -27,12 +30,14 @@ from milepost.work.ageing import (
     what_label,
 )
 from milepost.work.figure_sheets import MEDIA, Sheet, written
+from milepost.work.forecast_sheet import KINDS, MONTH_0, NOTE, TOTALS_NOTE, basis_said, forecast_sheet
 from schema.money import Money
 from states.labels import said
 
 router = APIRouter(include_in_schema=False)
 Ending = Literal["xlsx", "csv"]
 SHOWN = 300
+PARTS = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +142,93 @@ def give_ageing(visitor: FundsReader, ending: Ending, programme: str = "", offic
     asked = asked_of(visitor, programme, office)
     found = ageing(visitor.session, visitor.id, programme=asked.programme, office=asked.office)
     return given(ageing_sheet(found), "ageing", ending, visitor)
+
+
+# The forecast ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ForecastPage:
+    """The months ahead: by currency a chart and a table, then programmes and offices, then the basis."""
+
+    asked: Asked
+    found: Forecast
+    charts: dict[str, Markup]
+    kinds: dict[str, Text]
+    note: Text
+    totals_note: Text
+    rest: Text
+    basis: Callable[[Basis], Text]
+
+    @property
+    def wholes(self) -> list[Line]:
+        """The lines of everything, one a currency."""
+        return [line for line in self.found.lines if line.kind == "all"]
+
+    @property
+    def parts(self) -> list[Line]:
+        """The lines of programmes and offices, those first in which most is open; no more than a page."""
+        found = [line for line in self.found.lines if line.kind != "all"]
+        return sorted(found, key=lambda line: (line.kind != "programme", -line.open_minor))[:PARTS]
+
+
+def _forecast(visitor: Visitor, asked: Asked) -> Forecast:
+    plans = planned_tranches(visitor.session, visitor.id, programme=asked.programme, office=asked.office)
+    return forecast(plans, visitor.session.clock.today())
+
+
+@router.get("/forecast")
+def show_forecast(visitor: FundsReader, programme: str = "", office: str = "") -> Response:
+    """How much is expected to be paid each month."""
+    asked = asked_of(visitor, programme, office)
+    found = _forecast(visitor, asked)
+    charts = {
+        line.currency: Markup(_forecast_chart(found, line, visitor.locale))
+        for line in found.lines
+        if line.kind == "all"
+    }
+    view = ForecastPage(asked, found, charts, KINDS, NOTE, TOTALS_NOTE, MONTH_0, basis_said)
+    return page(visitor, "forecast.html", view)
+
+
+@router.get("/forecast/sheet.{ending}")
+def give_forecast(visitor: FundsReader, ending: Ending, programme: str = "", office: str = "") -> Response:
+    """The same as a spreadsheet."""
+    found = _forecast(visitor, asked_of(visitor, programme, office))
+    return given(forecast_sheet(found), "forecast", ending, visitor)
+
+
+def _forecast_chart(found: Forecast, line: Line, locale: str) -> str:
+    """A column a month. Everything in it is escaped where it is drawn."""
+
+    def money(minor: int) -> str:
+        return Money(minor, line.currency).format(locale)
+
+    months = [
+        Range(
+            f"{month:%y-%m}",
+            band.low,
+            band.middle,
+            band.high,
+            f"{month:%Y-%m}: {money(band.low)} – {money(band.middle)} – {money(band.high)}",
+        )
+        for month, band in zip(found.months, line.bands, strict=True)
+    ]
+    most = max(band.high for band in line.bands)
+    step = _round_step(most)
+    ticks = [(n * step, Money(n * step, line.currency).format(locale)) for n in range(most // step + 1)]
+    title = f"每月拨付预测（{line.currency}）" if locale == "zh" else f"Payments by month ({line.currency})"
+    return ranges(title, "; ".join(m.said for m in months), months, ticks, name=f"forecast-{line.currency}")
+
+
+def _round_step(most: int) -> int:
+    """A step of 1, 2 or 5 and zeros that divides a sum into at most seven parts."""
+    step = 1
+    while True:
+        for factor in (1, 2, 5):
+            if step * factor * 7 >= most:
+                return step * factor
+        step *= 10
 
 
 __all__ = ["router"]

@@ -162,6 +162,7 @@ MENU = (
     MenuItem("/rankings", words("评审排名", "Rankings"), OBJECTORS),
     MenuItem("/calls", words("申报指南", "Calls")),
     MenuItem("/appropriations", words("年度预算", "Budgets"), FUNDS),
+    MenuItem("/forecast", words("预测", "Forecast"), FUNDS),
     MenuItem("/ageing", words("账龄", "Ageing"), FUNDS),
     MenuItem("/receivables", words("应退款", "Owed back"), FUNDS),
     MenuItem("/bank", words("银行往来", "Bank"), BANK),

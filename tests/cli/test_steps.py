@@ -253,3 +253,17 @@ def test_ageing_is_for_those_who_see_budgets_and_writes_a_sheet(shell: Shell, tm
     shell.json("ageing", "--output", str(tmp_path / "a.csv"))
     assert (tmp_path / "a.csv").read_bytes().startswith(b"\xef\xbb\xbf")
     assert shell.json("ageing", "--output", str(tmp_path / "a.txt"), code=2)["error"]["code"] == "file_kind"
+
+
+def test_the_forecast_is_the_same_twice_and_says_what_it_rests_on(shell: Shell) -> None:
+    found = shell.json("forecast", "--months", "3")
+    assert found == shell.json("forecast", "--months", "3", "--as", "finance_officer-1")
+    whole = next(line for line in found["lines"] if line["kind"] == "all")
+    unpaid = shell.one(
+        "SELECT sum(t.amount_minor)::bigint FROM tranche t JOIN project p ON p.id = t.project_id "
+        "WHERE t.paid_minor = 0 AND p.state IN ('implementation', 'acceptance', 'closure')"
+    )
+    assert whole["open_minor"] == unpaid and len(whole["months"]) == 3
+    assert found["basis"] and all(basis["scope"] == "few" for basis in found["basis"])
+    assert shell.json("forecast", "--as", UNIT, code=1)["refusals"][0]["code"] == "not_found"
+    assert shell.json("forecast", "--back-test")["ok"]

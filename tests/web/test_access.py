@@ -63,6 +63,8 @@ FUNDS = {
     "GET /appropriations",
     "GET /ageing",
     "GET /ageing/sheet.{ending}",
+    "GET /forecast",
+    "GET /forecast/sheet.{ending}",
     "GET /receivables",
     "GET /receivables/ageing.{ending}",
 }
