@@ -17,7 +17,7 @@ from config.programmes import Text
 from milepost.bank.exceptions import KINDS
 from milepost.clock import OFFICE_ZONE
 from milepost.db import Session
-from milepost.queries.sight import BANK, FUNDS, MINE, Row, holds_role, rows
+from milepost.queries.sight import FUNDS, MINE, Row, bank_scope, holds_role, rows
 from milepost.work.checks import AWAITED
 from milepost.work.figure_sheets import Column, Sheet
 from states.labels import noun_label, role_label, state_label
@@ -72,12 +72,13 @@ _ITEMS = f"""
     {_DEADLINE.format("m.id")}
    WHERE m.state IN ('overdue', 'reported', 'returned') AND {{scope}}"""
 _EXCEPTIONS = f"""SELECT 'exception' AS kind, x.id, {_P}, x.state, x.raised_at AS at, NULL::date AS day,
-    NULL::date AS due_on, NULL::jsonb AS who, NULL AS name, NULL::jsonb AS blocked,
+    d.due_on, d.who, NULL AS name, NULL::jsonb AS blocked,
     coalesce(y.amount_minor, abs(e.amount_minor)) AS amount_minor,
     coalesce(y.currency, e.currency) AS currency, NULL::int AS number, x.kind AS what, x.payment_id
-  FROM bank_exception x LEFT JOIN payment y ON y.id = x.payment_id LEFT JOIN project p ON p.id = y.project_id
-  LEFT JOIN bank_entry e ON e.id = x.entry_id
- WHERE x.state = 'open' AND (p.id IS NULL OR {{scope}}) ORDER BY x.raised_at, x.id LIMIT {MOST}"""
+  FROM bank_exception x LEFT JOIN payment y ON y.id = x.payment_id LEFT JOIN project p ON p.id = x.project_id
+  LEFT JOIN bank_entry e ON e.id = x.entry_id {_DEADLINE.format("x.id")}
+ WHERE x.state = 'open' AND {{scope}} AND starts_with(x.office_path, %(office)s)
+   AND (%(programme)s = '' OR p.programme_code = %(programme)s) ORDER BY x.raised_at, x.id LIMIT {MOST}"""
 _GRANTEES = frozenset({"applicant", "principal_investigator"})
 _IN = """(%(programme)s = '' OR p.programme_code = %(programme)s)
   AND starts_with(p.office_path, %(office)s)"""
@@ -112,7 +113,7 @@ class Waiting:
     def url(self) -> str:
         """Where it is shown."""
         if self.kind == "exception":
-            return f"/bank#exception-{self.id}"
+            return f"/bank#bank_exception-{self.id}"
         if self.kind == "milestone":
             return f"/projects/{self.row['project_id']}#milestone-{self.id}"
         return f"/payments/{self.id}"
@@ -187,7 +188,6 @@ def _total_json(total: Total) -> dict[str, Any]:
 def ageing(session: Session, actor_id: UUID | None, *, programme: str = "", office: str = "") -> Ageing:
     """What waits now in the projects whose money the actor sees; None: in all. Exceptions for ``BANK``."""
     roles = holds_role(FUNDS) if actor_id is not None else "true"
-    bank = holds_role(BANK) if actor_id is not None else "true"
     asked = {"actor": actor_id, "programme": programme, "office": office or "/", "most": MOST}
     mine = f"WITH {MINE} " if actor_id is not None else ""
     items = _ITEMS.format(scope=f"{roles} AND {_IN}")
@@ -197,13 +197,8 @@ def ageing(session: Session, actor_id: UUID | None, *, programme: str = "", offi
         asked,
     )
     complete = len(found) < MOST
-    if _sees_bank(session, actor_id):
-        whole = f"{bank} AND {_IN}" if programme or office else bank
-        # One of no project is everybody's who sees the bank, unless a part was asked for.
-        sql = _EXCEPTIONS.format(scope=whole)
-        if programme or office:
-            sql = sql.replace("(p.id IS NULL OR", "(p.id IS NOT NULL AND")
-        found += rows(session, f"{mine}{sql}", asked)
+    bank = bank_scope("x") if actor_id is not None else "true"
+    found += rows(session, f"{mine}{_EXCEPTIONS.format(scope=bank)}", asked)
     today = session.clock.today()
     zone = getattr(session.clock, "zone", OFFICE_ZONE)
     counted = {row["id"] for row in found if row["kind"] == "payment"}
@@ -219,21 +214,11 @@ def ageing(session: Session, actor_id: UUID | None, *, programme: str = "", offi
     return Ageing(today, tuple(made), by_kind, ordered, whole_total, complete)
 
 
-def _sees_bank(session: Session, actor_id: UUID | None) -> bool:
-    if actor_id is None:
-        return True
-    found = session.conn.execute(
-        "SELECT 1 FROM role_grant WHERE person_id = %s AND revoked_at IS NULL AND role = ANY(%s) LIMIT 1",
-        (actor_id, sorted(BANK)),
-    ).fetchone()
-    return found is not None
-
-
 def _waiting(row: Row, today: date, zone: Any, counted: set[UUID]) -> Waiting:
     since = row["day"] or row["at"].astimezone(zone).date()
     name, amount = row["name"] or "", row["amount_minor"]
     if row["kind"] == "exception":
-        roles = KINDS[row["what"]].who
+        roles = tuple(row["who"] or KINDS[row["what"]].who)
         # The money of a payment that waits itself is counted there.
         amount = None if row["payment_id"] in counted else amount
     elif row["kind"] == "tranche":
