@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 import tempfile
 import time
-from datetime import timedelta
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from multiprocessing import get_context
 from pathlib import Path
 from uuid import UUID
 
@@ -39,11 +43,23 @@ RECONCILED = (
     "transfer / the {allowed:g} seconds this may take"
 )
 GROWTH = "exponent x of cost ~ n^x from {low} to {high} payments, {what}; 1 is linear"
+MEMORY = (
+    "memory that a process of its own took beyond its beginning, {what}: with {high} payments / with {low}; "
+    "written down, no goal"
+)
 _DEBTOR = Party("Office", Account("2105400309300000011", BBAN), Agent())
 
 
-def once(server: EmbeddedPostgres, number: int, folder: Path) -> tuple[float, float]:
-    """Seconds to send a batch of so many, and to reconcile its statement; crashes if one is not settled."""
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one way took: seconds, and the most memory its process ever had beyond what it began with."""
+
+    seconds: float
+    grown_mib: float
+
+
+def once(server: EmbeddedPostgres, number: int, folder: Path) -> tuple[Cost, Cost]:
+    """To send a batch of so many, and to reconcile its statement; crashes if one is not settled."""
     clock = SimulatedClock(START)
     with database(server, "bank_loop", clock) as db:
         office = Office(db, clock, programmes=1)
@@ -51,19 +67,55 @@ def once(server: EmbeddedPostgres, number: int, folder: Path) -> tuple[float, fl
         payments = [one.payment for row in approved_payments(office, number, programmes=1) for one in row]
         payments = payments[:number]
         _release(db, clock, payments)
-        desk = Desk(_DEBTOR, BankRules(agent_needed=False), folder)
-        began = time.perf_counter()
-        sent = carry_on(db, desk)
-        sending = time.perf_counter() - began
-        assert sent.instructed == number, sent
+        desk = _desk(folder)
+        now = clock.now()
+        sending, instructed = _alone(_send, db.url, folder, now)
+        assert instructed == number, instructed
         bank = FileBank(folder / "books.sqlite")
         bank.take_folder(desk.out, clock.today())
         write_answers(desk.inbox, bank.statements(clock.today()))
-        began = time.perf_counter()
-        report = reconcile_folder(db, desk)
-        reconciling = time.perf_counter() - began
-        assert report.outcomes == {"settled": number} and report.closed == 1, report
+        reconciling, settled = _alone(_reconcile, db.url, folder, now)
+        assert settled == number, settled
     return sending, reconciling
+
+
+def _desk(folder: Path) -> Desk:
+    return Desk(_DEBTOR, BankRules(agent_needed=False), folder)
+
+
+def _send(db: Database, folder: Path) -> int:
+    return carry_on(db, _desk(folder)).instructed
+
+
+def _reconcile(db: Database, folder: Path) -> int:
+    report = reconcile_folder(db, _desk(folder))
+    assert report.closed == 1, report
+    return report.outcomes["settled"]
+
+
+def _alone(act: Callable[[Database, Path], int], url: str, folder: Path, now: datetime) -> tuple[Cost, int]:
+    """Act in a process of its own, so that what the stage took in memory does not hide what this takes."""
+    with get_context("spawn").Pool(1) as pool:
+        return pool.apply(_measured, (act, url, folder, now))
+
+
+def _measured(
+    act: Callable[[Database, Path], int], url: str, folder: Path, now: datetime
+) -> tuple[Cost, int]:
+    db = Database(url, clock=SimulatedClock(now), pool_size=2)
+    with db.session():
+        before, began = _peak_mib(), time.perf_counter()
+    found = act(db, folder)
+    cost = Cost(time.perf_counter() - began, _peak_mib() - before)
+    db.close()
+    return cost, found
+
+
+def _peak_mib() -> float:
+    """The most memory this process has had; 0 where the system does not say."""
+    status = Path("/proc/self/status")
+    found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text()) if status.exists() else None
+    return int(found[1]) / 1024 if found else 0.0
 
 
 def _release(db: Database, clock: SimulatedClock, payments: list[UUID]) -> None:
@@ -92,7 +144,7 @@ def measure(server: EmbeddedPostgres, sizes: Sizes) -> list[Line]:
     """Once at two sizes: setting the stage takes longer than what is measured."""
     high = min(PAYMENTS, sizes.together)
     low = max(1, high // 10)
-    found: dict[int, tuple[float, float]] = {}
+    found: dict[int, tuple[Cost, Cost]] = {}
     for number in (low, high):
         with tempfile.TemporaryDirectory(prefix="milepost-bench-loop-") as name:
             found[number] = once(server, number, Path(name))
@@ -100,11 +152,16 @@ def measure(server: EmbeddedPostgres, sizes: Sizes) -> list[Line]:
     for place, (name, words, allowed) in enumerate(
         (("batch to the bank", SENT, SEND_S), ("statement reconciled", RECONCILED, RECONCILE_S))
     ):
-        seconds = {str(number): found[number][place] for number in (low, high)}
-        raw = {"unit": "seconds", "once": seconds}
+        cost = {number: found[number][place] for number in (low, high)}
+        raw = {"unit": "seconds", "once": {str(n): one.seconds for n, one in cost.items()}}
         compared = words.format(n=high, allowed=allowed)
-        lines.append(Line(f"{name}, {high:,}", found[high][place] / allowed, compared, 1.0, "at most", raw))
-        exponent = math.log(found[high][place] / found[low][place]) / math.log(high / low)
+        lines.append(Line(f"{name}, {high:,}", cost[high].seconds / allowed, compared, 1.0, "at most", raw))
+        exponent = math.log(cost[high].seconds / cost[low].seconds) / math.log(high / low)
         growth = GROWTH.format(low=low, high=high, what=name)
         lines.append(Line(f"growth of a {name}", exponent, growth, LINEAR, "at most", raw))
+        grown = {str(n): round(one.grown_mib, 1) for n, one in cost.items()}
+        if cost[low].grown_mib > 0:
+            flat = MEMORY.format(low=low, high=high, what=name)
+            ratio = cost[high].grown_mib / cost[low].grown_mib
+            lines.append(Line(f"memory of a {name}", ratio, flat, raw={"unit": "MiB", "grown": grown}))
     return lines

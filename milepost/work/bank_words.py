@@ -1,7 +1,7 @@
 """What the bank said, beside what our books have, and what that comes to: read and judged, nothing moved.
 
-A statement's entries come in the order of their days, debits first, and a slice begins where the last one
-ended, so that each is read once however many there are.
+What was said comes in the order of its days, by the index that holds what is open, and a slice begins where
+the last one ended: each is read once however many there are.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from milepost.bank.files.amounts import amount_text
 
 OUT = ("instructed", "unknown")
 BOOKABLE = (*OUT, "settled")
-FIRST = {"day": date.min, "credit": False, "id": UUID(int=0)}
+FIRST = (date.min, UUID(int=0))
 ENTRIES = """SELECT e.id, e.file_id, e.said, e.booked_on, e.amount_minor, e.currency, e.end_to_end,
     e.reference, e.reason, e.party_account, e.payment_id, y.state, y.amount_minor, y.currency, k.account_no,
     EXISTS (SELECT 1 FROM bank_exception x WHERE x.entry_id = e.id AND x.state = 'matched'
@@ -25,12 +25,11 @@ ENTRIES = """SELECT e.id, e.file_id, e.said, e.booked_on, e.amount_minor, e.curr
     EXISTS (SELECT 1 FROM bank_entry d WHERE d.payment_id = y.id AND d.source = 'statement'
       AND d.outcome = 'applied' AND d.amount_minor > 0)
   FROM (SELECT * FROM bank_entry WHERE source = 'statement' AND outcome = 'new'
-           AND (booked_on, amount_minor > 0, id) > (%(day)s, %(credit)s, %(id)s)
-         ORDER BY booked_on, amount_minor > 0, id LIMIT %(slice)s) e
+           AND (booked_on, id) > (%(day)s, %(id)s) ORDER BY booked_on, id LIMIT %(slice)s) e
   LEFT JOIN payment y ON y.id = e.payment_id LEFT JOIN payee k ON k.id = y.payee_id
- ORDER BY e.booked_on, e.amount_minor > 0, e.id"""
+ ORDER BY e.booked_on, e.id"""
 
-REPORTS = """SELECT e.id, e.file_id, e.said, e.reference, e.reason, e.payment_id, e.end_to_end, y.state,
+REPORTS = """SELECT e.id, e.file_id, e.booked_on, e.said, e.reference, e.reason, e.payment_id, e.end_to_end, y.state,
     coalesce(d.debit, false), coalesce(d.credit, false),
     coalesce(d.queued, false) OR EXISTS (SELECT 1 FROM bank_exception l
       WHERE l.tranche_id = y.tranche_id AND l.likely_id = y.id AND l.state = 'open'),
@@ -40,7 +39,8 @@ REPORTS = """SELECT e.id, e.file_id, e.said, e.reference, e.reason, e.payment_id
   LEFT JOIN LATERAL (SELECT bool_or(s.outcome = 'applied' AND s.amount_minor < 0) AS debit,
       bool_or(s.outcome = 'applied' AND s.amount_minor > 0) AS credit, bool_or(s.outcome = 'queued') AS queued
     FROM bank_entry s WHERE s.payment_id = y.id AND s.source = 'statement') d ON true
- WHERE e.source = 'report' AND e.outcome = 'waiting' AND e.id > %(last)s ORDER BY e.id LIMIT %(slice)s"""
+ WHERE e.source = 'report' AND e.outcome = 'waiting' AND (e.booked_on, e.id) > (%(day)s, %(id)s)
+ ORDER BY e.booked_on, e.id LIMIT %(slice)s"""
 
 # By account and sum, else by the sum alone; only where one payment and no other has it.
 LIKELY = """WITH said AS (SELECT * FROM unnest(%(ids)s::uuid[], %(debits)s::bool[], %(amounts)s::bigint[],
@@ -105,6 +105,7 @@ class Verdict:
 
     id: UUID
     file_id: UUID
+    booked_on: date
     said: str
     reference: str
     reason: str

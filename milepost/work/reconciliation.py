@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from milepost.actions import SYSTEM, Order, perform_many
@@ -123,15 +124,17 @@ class _Run:
 
     def entries(self) -> None:
         """What statements said, a slice at a time in the order of their days."""
-        last: tuple[date, bool, UUID] | None = None
-        while True:
-            place = {"day": last[0], "credit": last[1], "id": last[2]} if last else FIRST
-            found = self.session.conn.execute(ENTRIES, {**place, "slice": SLICE}).fetchall()
-            if not found:
-                return
+        place = FIRST
+        while found := self._open(ENTRIES, place):
             rows = [Booked(*row) for row in found]
-            self._slice(rows)
-            last = (rows[-1].booked_on, rows[-1].amount_minor > 0, rows[-1].id)
+            place = (rows[-1].booked_on, rows[-1].id)
+            # What goes out first, so that a payment that came back on its day is settled and then returned.
+            self._slice(sorted(rows, key=lambda entry: (entry.booked_on, entry.amount_minor > 0, entry.id)))
+
+    def _open(self, sql: str, place: tuple[date, UUID]) -> list[Any]:
+        """The next slice of what is open, beyond a day and an id."""
+        given = {"day": place[0], "id": place[1], "slice": SLICE}
+        return self.session.conn.execute(sql, given).fetchall()
 
     def _slice(self, rows: list[Booked]) -> None:
         books: dict[UUID, Books] = {}
@@ -210,13 +213,11 @@ class _Run:
 
     def reports(self) -> None:
         """What status reports said, as far as a statement confirms or denies it."""
-        last = UUID(int=0)
-        while True:
-            rows = self.session.conn.execute(REPORTS, {"last": last, "slice": SLICE}).fetchall()
-            if not rows:
-                return
-            self._reports([Verdict(*row) for row in rows])
-            last = rows[-1][0]
+        place = FIRST
+        while found := self._open(REPORTS, place):
+            rows = [Verdict(*row) for row in found]
+            place = (rows[-1].booked_on, rows[-1].id)
+            self._reports(rows)
 
     def _reports(self, rows: list[Verdict]) -> None:
         orders: list[Order] = []
