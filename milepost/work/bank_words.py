@@ -29,7 +29,8 @@ ENTRIES = """SELECT e.id, e.file_id, e.said, e.booked_on, e.amount_minor, e.curr
   LEFT JOIN payment y ON y.id = e.payment_id LEFT JOIN payee k ON k.id = y.payee_id
  ORDER BY e.booked_on, e.id"""
 
-REPORTS = """SELECT e.id, e.file_id, e.booked_on, e.said, e.reference, e.reason, e.payment_id, e.end_to_end, y.state,
+REPORTS = """SELECT e.id, e.file_id, e.booked_on, e.said, e.reference, e.reason, e.payment_id,
+    e.end_to_end, y.state,
     coalesce(d.debit, false), coalesce(d.credit, false),
     coalesce(d.queued, false) OR EXISTS (SELECT 1 FROM bank_exception l
       WHERE l.tranche_id = y.tranche_id AND l.likely_id = y.id AND l.state = 'open'),

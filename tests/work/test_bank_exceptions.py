@@ -29,7 +29,9 @@ def loop(found: Found, tmp_path_factory: pytest.TempPathFactory) -> Loop:
     """A town with money and a bank, for all of the module."""
     town = found()
     town.vote(10_000_000_000)
-    return Loop(town, tmp_path_factory.mktemp("exceptions"))
+    loop = Loop(town, tmp_path_factory.mktemp("exceptions"))
+    loop.released()
+    return loop
 
 
 def test_thousands_are_raised_in_a_few_sets_and_finance_hears_of_it_once(loop: Loop) -> None:
