@@ -337,7 +337,7 @@ def _late_facts(conn: psycopg.Connection[Any], case: Case, step: Step) -> None:
     if "draw_basis" in needs:
         facts["draw_basis"] = basis.draw_basis(conn, case)
     if "value" in needs:
-        facts["value"] = basis.value_of(case)
+        facts["value"] = basis.value_of(conn, case)
     if "seat" in needs:
         facts["seat"] = basis.seat(conn, case)
     if "receiving" in needs:

@@ -13,7 +13,9 @@ from schema.columns import document, key, link, moment, octets, words
 class Draw(SQLModel, table=True):
     """A draw for several rounds at once. ``committed`` are the very bytes whose hash was on record first.
 
-    ``value`` is the public random value as it was published; ``entries`` the replacements, in order.
+    ``salt`` is what its names for experts are made with, which stand in ``committed``, ``panels`` and
+    ``entries``; draws of before have none. ``value`` is the public random value as it was published;
+    ``entries`` are the replacements, in order.
     """
 
     __table_args__ = (
@@ -32,6 +34,7 @@ class Draw(SQLModel, table=True):
     source_on: date
     committed: bytes = octets()
     commitment: str = words(unique=True)
+    salt: bytes | None = octets(null=True)
     announced_at: datetime = moment()
     witness_id: UUID | None = link("person.id", null=True)
     value: str | None = words(null=True)

@@ -14,17 +14,19 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from hashlib import sha256
 from typing import Any
+from uuid import UUID
 
 from states.seating import KINDS, Composition, Finding
 
-FORMAT = "milepost-draw/1"
+OPEN_FORMAT, FORMAT = "milepost-draw/1", "milepost-draw/2"
+"""Records of the first format hold the ids by which experts are known; of the second, names of their own."""
 SUPERVISIONS = ("none", "present", "signed")
 """What the programme asks of the supervisor: nothing, presence, or a signature."""
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Somebody of the pool. ``id`` is a UUID as text, and nothing else says who it is.
+    """Somebody of the pool. ``id`` is a UUID as text, by ``alias_of``, and nothing else says who it is.
 
     ``institution`` and ``region`` are keys that are compared as they are written; an empty institution is
     nobody's colleague, an empty region is not known to be elsewhere. ``capacity`` is how many more panels the
@@ -81,7 +83,10 @@ class Redraw:
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """All that a draw depends on but the random value. Moments are text with seconds and offset."""
+    """All that a draw depends on but the random value. Moments are text with seconds and offset.
+
+    ``names`` is the hash of the salt under which the candidates' ids were made; empty in the first format.
+    """
 
     draw: str
     programme: str
@@ -94,6 +99,12 @@ class Committed:
     supervision: str = "none"
     attempt: int = 1
     previous: Redraw | None = None
+    names: str = ""
+
+    @property
+    def format(self) -> str:
+        """The format in which it is written."""
+        return FORMAT if self.names else OPEN_FORMAT
 
     def problems(self) -> list[Finding]:
         """What contradicts itself: nobody may be drawn from this. Nothing, if a draw is possible."""
@@ -174,7 +185,8 @@ def canonical(value: object) -> bytes:
 def document(committed: Committed) -> dict[str, Any]:
     """The committed part as JSON: lists that have no order of their own are sorted by code point."""
     return {
-        "format": FORMAT,
+        "format": committed.format,
+        **({"names": committed.names} if committed.names else {}),
         "draw": committed.draw,
         "attempt": committed.attempt,
         "previous": committed.previous
@@ -252,7 +264,22 @@ def committed_from(said: Mapping[str, Any]) -> Committed:
         supervision=said["supervision"],
         attempt=said["attempt"],
         previous=Redraw(previous["commitment"], previous["reason"]) if previous is not None else None,
+        names=said.get("names", ""),
     )
+
+
+def alias_of(salt: bytes | None, id: str) -> str:
+    """What a draw calls an expert: a UUID that follows from the id under its salt; without one, the id.
+
+    Whoever has no salt can link an expert neither with the pool nor with another draw. The database knows the
+    same as ``draw_alias``.
+    """
+    return str(UUID(bytes=sha256(salt + id.encode()).digest()[:16])) if salt else id
+
+
+def names_hash(salt: bytes | None) -> str:
+    """The hash of a salt, which is committed to and gives nothing away; of none, empty."""
+    return sha256(salt).hexdigest() if salt else ""
 
 
 def commitment(committed: Committed) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
-from states.commitment import FORMAT, Candidate, Committed, Project, commitment
+from states.commitment import Candidate, Committed, Project, commitment
 from states.seating import KINDS, Demand, Finding, Trait, can_be_filled, first_panel
 
 GONE_REASONS = ("declined", "recused", "conflict", "absent", "barred")
@@ -81,9 +81,9 @@ class Replacement:
     short: tuple[str, ...] = ()
 
 
-def seed_of(commitment: str, value: str) -> bytes:
+def seed_of(format: str, commitment: str, value: str) -> bytes:
     """The 32 bytes that decide everything: SHA-256 of format, commitment and value as text."""
-    return sha256(f"{FORMAT}:seed:{commitment}:{value}".encode()).digest()
+    return sha256(f"{format}:seed:{commitment}:{value}".encode()).digest()
 
 
 def draw(committed: Committed, value: str) -> Drawn:
@@ -98,7 +98,7 @@ def draw(committed: Committed, value: str) -> Drawn:
 
 def draw_under(committed: Committed, stated: str, value: str) -> Drawn:
     """The same under a commitment as it is stated: a verifier then sees which panels a change touched."""
-    seed = seed_of(stated, value)
+    seed = seed_of(committed.format, stated, value)
     pool = _Pool(committed, seed)
     remaining = {candidate.id: candidate.capacity for candidate in committed.pool}
     panels = []

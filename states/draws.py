@@ -11,7 +11,7 @@ from fractions import Fraction
 from hashlib import sha256
 from typing import Any
 
-from config.programmes import Panel
+from config.programmes import Panel as PanelRules
 from schema.inputs import AnnounceDraw, ConcludeDraw, NoInput, Reason, Succeed
 from states.case import Case, Change, chain_of_programme
 from states.commitment import (
@@ -25,13 +25,14 @@ from states.commitment import (
     commitment,
     committed_from,
     document,
+    names_hash,
 )
-from states.drawing import Drawn, Replacement, draw, replace
+from states.drawing import Drawn, Panel, Replacement, draw, replace, seed_of
 from states.seating import Composition
 from states.step import SAME, Step, words
 
 
-def composition_of(panel: Panel) -> Composition:
+def composition_of(panel: PanelRules) -> Composition:
     """A programme's panel as the draw counts it."""
     return Composition(
         size=panel.size,
@@ -61,6 +62,7 @@ def _announce(case: Case) -> Change:
         supervision="present" if review.panel.witness else "none",
         attempt=before["attempt"] + 1 if before else 1,
         previous=Redraw(before["commitment"], given.reason) if before else None,
+        names=names_hash(basis["salt"]),
     )
     row = {
         "chain_id": chain_of_programme(case.programme.code),
@@ -72,6 +74,7 @@ def _announce(case: Case) -> Change:
         "source_on": given.source_on,
         "committed": canonical(document(fixed)),
         "commitment": commitment(fixed),
+        "salt": basis["salt"],
         "announced_at": case.now,
         "replaces_id": given.replaces,
         "reason": given.reason or None,
@@ -141,9 +144,16 @@ def entry_digest(entry: dict[str, Any]) -> str:
     return sha256(canonical(entry)).hexdigest()
 
 
-def drawn_of(row: dict[str, Any] | Any) -> Drawn:
-    """The outcome of a draw, computed anew from what was committed and the value."""
-    return draw(committed_of(bytes(row["committed"])), row["value"])
+def drawn_of(row: dict[str, Any] | Any, committed: Committed) -> Drawn:
+    """The outcome of a draw as the step that drew it left it: written once, and never changed since.
+
+    Nothing else may write it (a trigger keeps it, the event has its hash, ``milepost verify`` computes it
+    again), so that whoever fills one seat need not compute all panels.
+    """
+    seed = seed_of(committed.format, row["commitment"], row["value"])
+    kept = row["panels"]["panels"]
+    panels = tuple(Panel(p["project"], tuple(p["members"]), tuple(p["short"])) for p in kept)
+    return Drawn(row["commitment"], seed.hex(), panels)
 
 
 def _conclude(case: Case) -> Change:
@@ -151,8 +161,9 @@ def _conclude(case: Case) -> Change:
     value = case.facts["value"]
     drawn = draw(committed_of(bytes(case.here["committed"])), value["text"])
     rounds = {row["project_id"]: row["round_id"] for row in case.facts["draw_rounds"]}
+    people = value["people"]
     seats = [
-        _seat(case, rounds[panel.project], expert, rank, 0)
+        _seat(case, rounds[panel.project], people[expert], rank, 0)
         for panel in drawn.panels
         for rank, expert in enumerate(panel.members, start=1)
     ]
@@ -185,12 +196,13 @@ def _succeed(case: Case) -> Change:
     """The next in the same ranking who makes the panel whole again; where there is none, what is lacking."""
     given: Succeed = case.input
     seat, entries = case.facts["seat"], list(case.here["entries"])
+    committed = committed_of(bytes(case.here["committed"]))
     made = replace(
-        committed_of(bytes(case.here["committed"])),
-        drawn_of(case.here),
+        committed,
+        drawn_of(case.here, committed),
         entries_of(entries),
         project=seat["project"],
-        gone=str(given.expert_id),
+        gone=seat["gone"],
         reason=seat["reason"],
         at=seat["at"],
         remaining=seat["remaining"],
@@ -208,7 +220,7 @@ def _succeed(case: Case) -> Change:
     }
     number = len(entries) + 1
     seats = [
-        _seat(case, str(given.round_id), expert, rank, number)
+        _seat(case, str(given.round_id), seat["people"][expert], rank, number)
         for rank, expert in enumerate(made.successors, start=1)
     ]
     return Change(

@@ -200,6 +200,12 @@ def template(server: EmbeddedPostgres, pytestconfig: pytest.Config) -> str:
                 connection.execute(f"DROP DATABASE IF EXISTS {_TEMPLATE} WITH (FORCE)")
                 connection.execute(f"CREATE DATABASE {_TEMPLATE}")
                 migrate(server.url("postgres", _TEMPLATE))
+                # One key for all, so that the same draw falls the same way in every test.
+                with psycopg.connect(server.url("postgres", _TEMPLATE), autocommit=True) as template:
+                    template.execute(
+                        "INSERT INTO setting (name, value) "
+                        "VALUES ('invitation_key', to_jsonb(repeat('5a', 32)))"
+                    )
                 # A database with connections cannot be copied; now nobody can make one.
                 connection.execute(f"ALTER DATABASE {_TEMPLATE} ALLOW_CONNECTIONS false")
                 connection.execute(

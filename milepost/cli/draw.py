@@ -148,7 +148,7 @@ def _show(terminal: Terminal, view: DrawView) -> None:
             rows.append((panel.code, "", "", hidden))
         for seat in panel.seats:
             state = terminal.text(state_label("task", seat.state)) if seat.state else ""
-            rows.append((panel.code, seat.entry or "", seat.expert, state))
+            rows.append((panel.code, seat.entry or "", f"{seat.name} {seat.expert}", state))
         if panel.short:
             rows.append((panel.code, "", terminal.say("缺：", "lacking: ") + ", ".join(panel.short), ""))
     if rows:
@@ -188,7 +188,16 @@ def verify(
         list[Path] | None,
         typer.Option("--earlier", metavar="FILE", help="此前的记录 · A record of an earlier attempt."),
     ] = None,
+    names: Annotated[
+        Path | None,
+        typer.Option(
+            "--names",
+            metavar="FILE",
+            help="监督人员所持的代号对照 · Who the names are, as supervisors hold it.",
+        ),
+    ] = None,
 ) -> int:
+    from milepost.experts.draw_names import check_names
     from milepost.experts.draw_record import read
     from milepost.experts.draw_verify import verify as check
     from states.drawing import DrawError
@@ -197,6 +206,7 @@ def verify(
     findings = check(data, held=held, earlier=[path.read_bytes() for path in earlier or ()])
     try:
         record = read(data)
+        findings += check_names(record, names.read_bytes()) if names else []
     except DrawError:
         record = None
     if terminal.as_json:

@@ -21,16 +21,18 @@ from milepost.experts.draw_record import Record, write
 from milepost.experts.draw_verify import verify
 from milepost.experts.published import RECORD_SQL, moment_of, record_of_row
 from schema.money import Explained
+from states.commitment import names_hash
 from states.draws import entry_digest, outcome_digest
 
 _MORE = """SELECT d.source_kind, d.announced_at, d.drawn_at, d.replaces_id::text AS replaces_id, d.reason,
-  d.source_name, d.source_on::text AS source_on, v.code, v.version,
+  d.salt, d.source_name, d.source_on::text AS source_on, v.code, v.version,
   b.commitment AS before FROM draw d JOIN programme_version v ON v.id = d.programme_id
   LEFT JOIN draw b ON b.id = d.replaces_id WHERE d.id = %(id)s"""
 _EVENTS = """SELECT step, actor_id, at, convert_from(body, 'UTF8')::jsonb AS body FROM event
   WHERE subject_id = %(id)s ORDER BY subject_seq"""
 _ROUNDS = """SELECT project_id::text AS project, round_id, voided_at FROM draw_round WHERE draw_id = %(id)s"""
-_SEATS = """SELECT r.project_id::text, s.expert_id::text, s.entry, s.rank FROM draw_seat s
+_SEATS = """SELECT r.project_id::text, draw_alias(d.salt, s.expert_id), s.entry, s.rank FROM draw_seat s
+  JOIN draw d ON d.id = s.draw_id
   LEFT JOIN draw_round r ON r.draw_id = s.draw_id AND r.round_id = s.round_id WHERE s.draw_id = %(id)s"""
 
 
@@ -85,6 +87,7 @@ def _columns(row: dict[str, Any], more: dict[str, Any], record: Record) -> Itera
     previous = (fixed.previous.commitment, fixed.previous.reason) if fixed.previous else (None, None)
     pairs: list[tuple[str, object, object]] = [
         ("draw", fixed.draw, str(row["id"])),
+        ("names", fixed.names, names_hash(more["salt"])),
         ("programme", f"{fixed.programme}:{fixed.programme_version}", f"{more['code']}:{more['version']}"),
         ("committed_at", fixed.committed_at, moment_of(more["announced_at"])),
         ("previous", previous, (more["before"], more["reason"] if more["before"] else None)),

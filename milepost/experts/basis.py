@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
@@ -15,9 +17,10 @@ from milepost.cases import person_roles
 from milepost.clock import OFFICE_ZONE
 from milepost.experts.beacon import CHAINS, PublicValue, check_value, drand_value, figure_text
 from milepost.experts.conflicts import BAN_RULE
+from milepost.experts.links import invitation_key
 from schema.inputs import AnnounceDraw, Succeed
 from states.case import Case
-from states.commitment import DrandSource
+from states.commitment import DrandSource, alias_of
 from states.draws import committed_of
 from states.guards import reviews_as_expert
 
@@ -79,6 +82,28 @@ def coded(pool: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [{**row, "institution": numbers[row["institution"]]} for row in pool]
 
 
+def draw_salt(conn: psycopg.Connection[Any], draw_id: UUID) -> bytes:
+    """A draw's own salt: it follows from the draw's id under the installation's key."""
+    return hmac.new(invitation_key(conn), b"draw\0" + draw_id.bytes, hashlib.sha256).digest()
+
+
+def people_by_alias(conn: psycopg.Connection[Any], salt: bytes | None) -> dict[str, str]:
+    """Everybody of the pool by what a draw with that salt calls them."""
+    found = conn.execute("SELECT person_id::text FROM expert").fetchall()
+    return {alias_of(salt, id): id for (id,) in found}
+
+
+def _shown(row: Mapping[str, Any], salt: bytes | None, digits: int) -> dict[str, Any]:
+    """Somebody of the pool as a record shows them: of their subjects no more than is compared."""
+    fields = row["fields"] if not salt else sorted({code[:digits] for code in row["fields"]} - {""})
+    return {**row, "id": alias_of(salt, row["id"]), "fields": fields}
+
+
+def _named(barred: Mapping[str, str], salt: bytes | None) -> dict[str, str]:
+    """Who is barred by the draw's names; by which rule is no part of a record that hides who it is."""
+    return {alias_of(salt, id): "conflict" if salt else rule for id, rule in barred.items()}
+
+
 def draw_basis(conn: psycopg.Connection[Any], case: Case) -> dict[str, Any]:
     """The pool, the projects and their conflicts, and what speaks against drawing for them."""
     given: AnnounceDraw = case.input
@@ -90,6 +115,7 @@ def draw_basis(conn: psycopg.Connection[Any], case: Case) -> dict[str, Any]:
             "undescribed": [],
             "pool": [],
             "projects": [],
+            "salt": None,
             "previous": None,
             "replaces_void": False,
             "hidden": [],
@@ -117,13 +143,17 @@ def draw_basis(conn: psycopg.Connection[Any], case: Case) -> dict[str, Any]:
     known = {row["id"] for row in pool}
     barred = conflicts(conn, [UUID(row["id"]) for row in rounds], [UUID(id) for id in known], case.today)
     before = _before(conn, given.replaces)
+    # The draws of one line call everybody the same, so that who stays can be followed from record to record.
+    salt = before["salt"] if before else draw_salt(conn, case.subject_id)
+    digits = review.panel.field_digits
     return {
+        "salt": salt,
         "beacon": beacon_of(given, case),
         "committed_at": case.now.astimezone(OFFICE_ZONE).isoformat(timespec="seconds"),
         "unknown": len(set(given.rounds)) - len(rounds),
         "drawn": [row["code"] for row in rounds if row["drawn"]],
         "undescribed": [row["code"] for row in rounds if not row["fields"]],
-        "pool": coded(pool),
+        "pool": coded(sorted((_shown(row, salt, digits) for row in pool), key=lambda row: row["id"])),
         "projects": [
             {
                 "id": row["id"],
@@ -131,8 +161,12 @@ def draw_basis(conn: psycopg.Connection[Any], case: Case) -> dict[str, Any]:
                 # A project is always somewhere, if only in the whole.
                 "region": region_of(row["office_path"], review.panel.region_depth) or "/",
                 "fields": row["fields"] or [],
-                "excluded": barred.get(row["id"], {}),
-                "kept": [id for id in row["kept"] if id in known and id not in barred.get(row["id"], {})],
+                "excluded": _named(barred.get(row["id"], {}), salt),
+                "kept": [
+                    alias_of(salt, id)
+                    for id in row["kept"]
+                    if id in known and id not in barred.get(row["id"], {})
+                ],
             }
             for row in rounds
         ],
@@ -159,8 +193,8 @@ def beacon_of(given: AnnounceDraw, case: Case) -> dict[str, Any]:
     return {"chain_hash": hash, "public_key": chain.public_key, "round": int(number)}
 
 
-def value_of(case: Case) -> dict[str, Any]:
-    """The published value in its one exact form, and what speaks against it."""
+def value_of(conn: psycopg.Connection[Any], case: Case) -> dict[str, Any]:
+    """The published value in its one exact form, what speaks against it, and who the draw's names are."""
     committed = committed_of(bytes(case.here["committed"]))
     taken = case.now.astimezone(OFFICE_ZONE).isoformat(timespec="seconds")
     try:
@@ -177,7 +211,8 @@ def value_of(case: Case) -> dict[str, Any]:
         "signature": value.signature,
         "previous_signature": value.previous_signature,
     }
-    return {"text": value.text, "problem": " ".join(problems), "signed": signed}
+    people = people_by_alias(conn, case.here["salt"])
+    return {"text": value.text, "problem": " ".join(problems), "signed": signed, "people": people}
 
 
 def _before(conn: psycopg.Connection[Any], id: UUID | None) -> dict[str, Any] | None:
@@ -185,8 +220,8 @@ def _before(conn: psycopg.Connection[Any], id: UUID | None) -> dict[str, Any] | 
         return None
     found = _rows(
         conn,
-        "SELECT commitment, state, (convert_from(committed, 'UTF8')::jsonb->>'attempt')::int AS attempt "
-        "FROM draw WHERE id = %(id)s",
+        "SELECT commitment, state, salt, "
+        "(convert_from(committed, 'UTF8')::jsonb->>'attempt')::int AS attempt FROM draw WHERE id = %(id)s",
         {"id": id},
     )
     return found[0] if found else None
@@ -265,8 +300,10 @@ def seat(conn: psycopg.Connection[Any], case: Case) -> dict[str, Any] | None:
     row = found[0]
     review = case.programme.review
     assert review is not None
-    gone = str(given.expert_id)
-    now = {each["id"]: each["capacity"] for each in pool_on(conn, case.today, review.panel)}
+    salt = case.here["salt"]
+    people = people_by_alias(conn, salt)
+    gone = alias_of(salt, str(given.expert_id))
+    now = {alias_of(salt, each["id"]): each["capacity"] for each in pool_on(conn, case.today, review.panel)}
     pool = [str(each) for each in _committed_ids(conn, case.subject_id)]
     # Whom no invitation could reach any more leaves the seat vacant before there was one.
     roles = person_roles(conn, given.expert_id, UUID(row["project"]), row["office_path"])
@@ -275,16 +312,19 @@ def seat(conn: psycopg.Connection[Any], case: Case) -> dict[str, Any] | None:
     rules = set(row["conflicts"] or ())
     for_a_ban = rules == {BAN_RULE} and row["state"] in (None, "taken_away")
     reason = GONE.get(row["state"] or "", "conflict" if rules else "barred") if not for_a_ban else "barred"
-    barred = conflicts(conn, [UUID(row["project"])], [UUID(id) for id in pool], case.today)
+    asked = [UUID(people[name]) for name in pool]
+    barred = conflicts(conn, [UUID(row["project"])], asked, case.today)
     return {
         "drawn": True,
+        "gone": gone,
+        "people": people,
         "at": case.now.astimezone(OFFICE_ZONE).isoformat(timespec="seconds"),
         "vacant": vacant,
         "succeeded": any(e["project"] == row["project"] and e["gone"] == gone for e in case.here["entries"]),
         "project": row["project"],
         "reason": reason,
         "remaining": {id: now.get(id, 0) for id in pool},
-        "excluded": barred.get(row["project"], {}),
+        "excluded": _named(barred.get(row["project"], {}), salt),
     }
 
 

@@ -13,8 +13,8 @@ from dataclasses import replace as changed
 from typing import Any
 
 from milepost.experts.beacon import PublicValue, check_source, check_value
-from milepost.experts.draw_shape import COMMITTED, RECORD, misfits, read_json
-from states.commitment import FORMAT, Committed, canonical, commitment, committed_from, document
+from milepost.experts.draw_shape import COMMITTED, OPEN_RECORD, RECORD, misfits, read_json
+from states.commitment import OPEN_FORMAT, Committed, canonical, commitment, committed_from, document
 from states.drawing import DrawError, Drawn, Panel, Replacement, draw, seed_of
 from states.seating import Finding
 
@@ -43,13 +43,13 @@ class Record:
         """The panels as ``states.drawing.replace`` takes them; ValueError before there is a value."""
         if self.value is None:
             raise ValueError("nothing has been drawn yet")
-        seed = seed_of(self.commitment, self.value.text)
+        seed = seed_of(self.committed.format, self.commitment, self.value.text)
         return Drawn(self.commitment, seed.hex(), self.panels)
 
 
 def announce(committed: Committed) -> Record:
     """The record to publish before the value exists; DrawError for whatever would be found wrong in it."""
-    findings = misfits(document(committed), COMMITTED, "committed")
+    findings = misfits(document(committed), COMMITTED[committed.format], "committed")
     if not findings:
         findings = [*committed.problems(), *check_source(committed)]
     if findings:
@@ -87,7 +87,8 @@ def parsed(data: bytes | str | Mapping[str, Any]) -> Mapping[str, Any]:
         said = read_json(data) if isinstance(data, bytes | str) else data
     except ValueError as problem:
         raise DrawError([_finding("not_json", why=str(problem)[:200])]) from None
-    if findings := misfits(said, RECORD):
+    old = isinstance(said, dict) and said.get("format") == OPEN_FORMAT
+    if findings := misfits(said, OPEN_RECORD if old else RECORD):
         raise DrawError(findings)
     return said
 
@@ -118,7 +119,7 @@ def read(data: bytes | str | Mapping[str, Any]) -> Record:
 def _document(record: Record) -> dict[str, Any]:
     value = record.value
     return {
-        "format": FORMAT,
+        "format": record.committed.format,
         "committed": document(record.committed),
         "commitment": record.commitment,
         "value": value

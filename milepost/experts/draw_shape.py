@@ -14,7 +14,7 @@ from datetime import date, datetime
 from itertools import islice
 from typing import Any
 
-from states.commitment import FORMAT, SUPERVISIONS
+from states.commitment import FORMAT, OPEN_FORMAT, SUPERVISIONS
 from states.drawing import GONE_REASONS, REQUIREMENTS
 from states.seating import KINDS, Finding
 
@@ -267,21 +267,22 @@ PROJECT = Keyed(
         "kept": Listed(UUID),
     }
 )
-COMMITTED = Keyed(
-    {
-        "format": _one_of(FORMAT),
-        "draw": UUID,
-        "attempt": FROM_ONE,
-        "previous": Maybe(Keyed({"commitment": HASH, "reason": WORDS})),
-        "programme": Keyed({"code": _text(1, 200), "version": FROM_ONE}),
-        "committed_at": MOMENT,
-        "supervision": _one_of(*SUPERVISIONS),
-        "composition": COMPOSITION,
-        "source": SOURCE,
-        "pool": Listed(CANDIDATE),
-        "projects": Listed(PROJECT),
-    }
-)
+_FIXED: Mapping[str, Shape] = {
+    "draw": UUID,
+    "attempt": FROM_ONE,
+    "previous": Maybe(Keyed({"commitment": HASH, "reason": WORDS})),
+    "programme": Keyed({"code": _text(1, 200), "version": FROM_ONE}),
+    "committed_at": MOMENT,
+    "supervision": _one_of(*SUPERVISIONS),
+    "composition": COMPOSITION,
+    "source": SOURCE,
+    "pool": Listed(CANDIDATE),
+    "projects": Listed(PROJECT),
+}
+COMMITTED = {
+    OPEN_FORMAT: Keyed({"format": _one_of(OPEN_FORMAT), **_FIXED}),
+    FORMAT: Keyed({"format": _one_of(FORMAT), "names": HASH, **_FIXED}),
+}
 VALUE = Keyed({"text": _text(1, 200), "taken_at": MOMENT}, {"signature": HEX, "previous_signature": HEX})
 PANEL = Keyed({"project": UUID, "members": Listed(UUID), "short": SHORT})
 REPLACEMENT = Keyed(
@@ -297,14 +298,12 @@ REPLACEMENT = Keyed(
     }
 )
 WITNESS = Keyed({"person": UUID, "manner": _one_of("present", "signed"), "at": MOMENT})
-RECORD = Keyed(
-    {
-        "format": _one_of(FORMAT),
-        "committed": COMMITTED,
-        "commitment": HASH,
-        "value": Maybe(VALUE),
-        "panels": Listed(PANEL),
-        "replacements": Listed(REPLACEMENT),
-        "witnesses": Listed(WITNESS),
-    }
-)
+_SHOWN: Mapping[str, Shape] = {
+    "commitment": HASH,
+    "value": Maybe(VALUE),
+    "panels": Listed(PANEL),
+    "replacements": Listed(REPLACEMENT),
+    "witnesses": Listed(WITNESS),
+}
+RECORD = Keyed({"format": _one_of(FORMAT), "committed": COMMITTED[FORMAT], **_SHOWN})
+OPEN_RECORD = Keyed({"format": _one_of(OPEN_FORMAT), "committed": COMMITTED[OPEN_FORMAT], **_SHOWN})

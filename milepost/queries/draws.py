@@ -15,6 +15,7 @@ from uuid import UUID
 
 from milepost.db import Session
 from milepost.experts.conflicts import conflicts_among
+from milepost.experts.draw_names import write_opening
 from milepost.experts.published import RECORD_SQL, published_bytes
 from milepost.queries.projects import Page
 from milepost.queries.sight import DRAWS, Row, rows
@@ -63,11 +64,16 @@ def _key_in(text: str) -> tuple[datetime | None, UUID | None]:
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """Somebody on a panel or who was: by draw (``entry`` 0) or replacement; ``state`` is their task's."""
+    """Somebody on a panel or who was: by draw (``entry`` 0) or replacement; ``state`` is their task's.
+
+    ``alias`` is what the record calls them.
+    """
 
     expert: str
     entry: int
     state: str
+    name: str
+    alias: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +114,15 @@ def draw_view(session: Session, actor_id: UUID, id: UUID) -> DrawView | None:
     committed, kept, entries = row.pop("committed"), row.pop("panels"), row.pop("entries")
     panels = _panels(session, actor_id, id, kept or {}, entries or [])
     open_ones = {str(panel.project_id): panel.code for panel in panels if not panel.closed}
+    known = {seat.alias: {"id": seat.expert, "name": seat.name} for panel in panels for seat in panel.seats}
     told = [
         {
             **entry,
             "number": number,
             "code": open_ones[entry["project"]],
             "at": datetime.fromisoformat(entry["at"]),
+            "gone": known[entry["gone"]],
+            "successors": [known[one] for one in entry["successors"]],
         }
         for number, entry in enumerate(entries or [], start=1)
         if entry["project"] in open_ones
@@ -137,8 +146,10 @@ def _panels(
         f"""WITH closed AS MATERIALIZED ({conflicts_among(of_these)})
         SELECT q.project_id, q.round_id, p.code, p.id IN (SELECT project_id FROM closed) AS closed,
           coalesce((SELECT jsonb_agg(jsonb_build_object('expert', s.expert_id, 'entry', s.entry,
-              'state', coalesce(t.state, '')) ORDER BY s.entry, s.rank)
-            FROM draw_seat s LEFT JOIN task t ON t.round_id = s.round_id AND t.expert_id = s.expert_id
+              'state', coalesce(t.state, ''), 'name', n.name, 'alias', draw_alias(w.salt, s.expert_id))
+              ORDER BY s.entry, s.rank)
+            FROM draw_seat s JOIN draw w ON w.id = s.draw_id JOIN person n ON n.id = s.expert_id
+            LEFT JOIN task t ON t.round_id = s.round_id AND t.expert_id = s.expert_id
             WHERE s.draw_id = q.draw_id AND s.round_id = q.round_id), '[]') AS seats
         FROM draw_round q JOIN project p ON p.id = q.project_id WHERE q.draw_id = %(id)s ORDER BY p.code""",
         {"id": draw_id, "actor": actor_id, "today": session.clock.today()},
@@ -233,7 +244,7 @@ def seated(session: Session, actor_id: UUID, draw_id: UUID) -> list[Row]:
           JOIN draw_round q ON q.draw_id = s.draw_id AND q.round_id = s.round_id
           JOIN project p ON p.id = q.project_id
         WHERE s.draw_id = %(id)s AND NOT EXISTS (SELECT 1 FROM jsonb_array_elements(d.entries) e
-          WHERE e ->> 'project' = q.project_id::text AND e ->> 'gone' = s.expert_id::text)
+          WHERE e ->> 'project' = q.project_id::text AND e ->> 'gone' = draw_alias(d.salt, s.expert_id))
           AND p.id NOT IN (SELECT project_id FROM closed)
         ORDER BY p.code, s.expert_id""",
         {"id": draw_id, "actor": actor_id, "today": session.clock.today()},
@@ -277,6 +288,21 @@ def record_for(session: Session, actor_id: UUID, draw_id: UUID) -> bytes | None:
     return published_bytes(found[0]) if found else None
 
 
+def names_for(session: Session, actor_id: UUID, draw_id: UUID) -> bytes | None:
+    """Who the names in a draw's record are, for a supervisor of its office without a conflict in it."""
+    found = rows(
+        session,
+        f"""{_CLOSED_OF} SELECT d.commitment, d.salt, ARRAY(SELECT x.person_id::text FROM expert x
+            WHERE convert_from(d.committed, 'UTF8')::jsonb->'pool'
+              @> jsonb_build_array(jsonb_build_object('id', draw_alias(d.salt, x.person_id)))) AS experts
+          FROM draw d WHERE d.id = %(id)s AND d.salt IS NOT NULL AND NOT EXISTS (SELECT 1 FROM closed)
+            AND {_SEEN}""",
+        {**_reader(actor_id), "roles": ["supervisor"], "id": draw_id, "today": session.clock.today()},
+    )
+    row = found[0] if found else None
+    return write_opening(str(draw_id), row["commitment"], row["salt"], row["experts"]) if row else None
+
+
 def record_of(session: Session, draw_id: UUID) -> bytes | None:
     """The whole record of a draw, void ones included; None where there is none."""
     found = rows(session, f"{RECORD_SQL} WHERE d.id = %(id)s", {"id": draw_id})
@@ -311,6 +337,7 @@ __all__ = [
     "draw_named",
     "draw_view",
     "draws",
+    "names_for",
     "published",
     "record_by_commitment",
     "record_for",

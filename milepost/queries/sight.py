@@ -281,7 +281,7 @@ def _draws(session: Session, actor_id: UUID, ids: Sequence[UUID]) -> dict[UUID, 
     subjects: dict[UUID, Subject] = {}
     for row in found:
         sight = Sight(actor_id, frozenset(row.pop("my_roles")))
-        for large in ("committed", "panels", "entries"):
+        for large in ("committed", "panels", "entries", "salt"):
             row.pop(large)
         if sight.roles:
             # Each replacement is a version more: how many there were is closed with the review.

@@ -1,7 +1,7 @@
 """Draws of expert panels: for the office the list and each draw, for everybody what is published.
 
-The published part asks for no log-in and holds ids alone: whoever kept a commitment can compare it with the
-list, take the record away and compute it again.
+The published part asks for no log-in and calls experts by names of each draw's own: whoever kept a
+commitment can compare it with the list, take the record away and compute it again.
 """
 
 from __future__ import annotations
@@ -79,6 +79,7 @@ class DrawPage:
     kinds: dict[str, Any]
     lacking: dict[str, Any]
     gone: dict[str, Any]
+    opens: bool
 
 
 @router.get("/draws/{id}")
@@ -88,7 +89,8 @@ def show_draw(visitor: Member, id: UUID) -> Response:
     if view is None:
         raise Missing
     offers = offers_for(visitor, "draw", [id], visitor.roles).get(id, [])
-    return page(visitor, "draw.html", DrawPage(view, offers, KINDS, LACKING, GONE))
+    opens = "supervisor" in visitor.roles and draws.names_for(visitor.session, visitor.id, id) is not None
+    return page(visitor, "draw.html", DrawPage(view, offers, KINDS, LACKING, GONE, opens))
 
 
 @router.get("/draws/{id}/record.json")
@@ -99,6 +101,15 @@ def take_record(visitor: Member, id: UUID) -> Response:
     if record is None:
         raise Missing
     return _record(record, str(id)[:8])
+
+
+@router.get("/draws/{id}/names.json")
+def take_names(visitor: Member, id: UUID) -> Response:
+    """Who the names in the record are: for supervisors."""
+    names = draws.names_for(visitor.session, visitor.id, id)
+    if names is None:
+        raise Missing
+    return _record(names, f"{str(id)[:8]}-names")
 
 
 def _record(record: bytes, name: str) -> Response:

@@ -68,11 +68,11 @@ JOIN round r ON r.id = q.round_id AND r.state IN ('open', 'quorum_reached')
 JOIN project p ON p.id = q.project_id AND p.state = r.stage"""
 # Seats on which nobody works and for which nobody has followed; with the task they were to take over.
 _EMPTY = """FROM draw_seat s LEFT JOIN task t ON t.round_id = s.round_id AND t.expert_id = s.expert_id
-LEFT JOIN task b ON b.round_id = s.round_id AND b.expert_id::text = d.entries -> (s.entry - 1) ->> 'gone'
-  AND s.entry > 0 AND s.rank = 1
+LEFT JOIN task b ON b.round_id = s.round_id
+  AND draw_alias(d.salt, b.expert_id) = d.entries -> (s.entry - 1) ->> 'gone' AND s.entry > 0 AND s.rank = 1
 WHERE s.draw_id = q.draw_id AND s.round_id = q.round_id AND (t.id IS NULL OR t.state = ANY(%(left)s))
   AND NOT EXISTS (SELECT 1 FROM jsonb_array_elements(d.entries) e
-    WHERE e ->> 'project' = q.project_id::text AND e ->> 'gone' = s.expert_id::text)"""
+    WHERE e ->> 'project' = q.project_id::text AND e ->> 'gone' = draw_alias(d.salt, s.expert_id))"""
 _VACANT = f"q.voided_at IS NULL AND EXISTS (SELECT 1 {_EMPTY})"
 _ROUNDS = f"""SELECT q.round_id, q.draw_id {_OF} WHERE {_VACANT} AND q.round_id > %(after)s
 ORDER BY q.round_id LIMIT %(limit)s"""
@@ -167,7 +167,8 @@ def _succeed(session: Session, draw_id: UUID, round_id: UUID, expert: UUID, repo
     came = session.conn.execute(
         "SELECT EXISTS (SELECT 1 FROM draw d JOIN draw_seat s ON s.draw_id = d.id "
         "AND s.round_id = %(round)s AND s.entry > 0 "
-        "AND d.entries -> (s.entry - 1) ->> 'gone' = %(gone)s WHERE d.id = %(draw)s)",
+        "AND d.entries -> (s.entry - 1) ->> 'gone' = draw_alias(d.salt, %(gone)s::uuid) "
+        "WHERE d.id = %(draw)s)",
         {"draw": draw_id, "round": round_id, "gone": str(expert)},
     ).fetchone()
     found = bool(came and came[0])

@@ -172,8 +172,10 @@ def test_a_draw_rewritten_to_follow_from_itself_again_differs_from_its_events(
         {"project": p.project, "members": list(p.members), "short": list(p.short)}
         for p in draw(fixed, text).panels
     ]
+    salt = f"(SELECT salt FROM draw WHERE id = '{row[0]}')"
+    whose = f"(SELECT person_id FROM expert WHERE draw_alias({salt}, person_id) = '{{}}')"
     seats = ", ".join(
-        f"('{row[0]}', '{rounds[panel['project']]}', '{member}', 0, {rank})"
+        f"('{row[0]}', '{rounds[panel['project']]}', {whose.format(member)}, 0, {rank})"
         for panel in panels
         for rank, member in enumerate(panel["members"], start=1)
     )

@@ -50,7 +50,7 @@ def keyed_hash(key, text):
 
 def panels_of(committed, commitment, text):
     """The panels as section 7 has them."""
-    seed = hashlib.sha256(f"milepost-draw/1:seed:{commitment}:{text}".encode()).digest()
+    seed = hashlib.sha256(f"{committed['format']}:seed:{commitment}:{text}".encode()).digest()
     left = {person["id"]: person["capacity"] for person in committed["pool"]}
     panels = []
     for project in sorted(committed["projects"], key=lambda p: keyed_hash(seed, "project:" + p["id"])):
@@ -64,7 +64,7 @@ def panels_of(committed, commitment, text):
 
 def successors_of(committed, commitment, text, panels, entries, number):
     """The successors and the shortage of one entry (9), given the panels and the entries before it."""
-    seed = hashlib.sha256(f"milepost-draw/1:seed:{commitment}:{text}".encode()).digest()
+    seed = hashlib.sha256(f"{committed['format']}:seed:{commitment}:{text}".encode()).digest()
     entry = entries[number]
     project = next(p for p in committed["projects"] if p["id"] == entry["project"])
     members = list(next(p["members"] for p in panels if p["project"] == entry["project"]))

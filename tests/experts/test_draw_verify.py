@@ -37,6 +37,7 @@ DESCRIPTION = Path(__file__).resolve().parents[2] / "docs" / "draw.md"
 VALUE = PublicValue("3417.12", "2026-05-06T15:30:00+08:00")
 WITNESS = Witness("00000000-0000-4000-8000-0000000000f1", "present", "2026-05-06T15:30:00+08:00")
 A = project(1).id
+NAMES = "5a" * 32
 
 
 def codes(data: object, **given_: Any) -> list[str]:
@@ -51,7 +52,7 @@ def fixed(**other: Any) -> Committed:
         3, {"technology": 1, "finance": 1}, off_site_share=Fraction(1, 3), field_digits=3
     )
     projects = [project(1, excluded={expert(0): "kin"}), project(2)]
-    return but(committed(pool, composition, projects, supervision="present"), **other)
+    return but(committed(pool, composition, projects, supervision="present", names=NAMES), **other)
 
 
 def drawn_record() -> Record:
@@ -93,6 +94,23 @@ def test_a_true_record_holds_before_the_value_and_after() -> None:
     assert codes(write(announce(fixed()))) == []
     assert codes(write(RECORD)) == []
     assert codes(write(RECORD).decode(), held=RECORD.commitment.upper() + "\n") == []
+
+
+def test_records_of_the_first_format_hold_as_they_did() -> None:
+    """They know people by the ids of the pool; what they say beside that is checked by the same rules."""
+    old = witnessed(conclude(announce(fixed(names="")), VALUE), WITNESS)
+    said = json.loads(write(old))
+    assert said["format"] == said["committed"]["format"] == "milepost-draw/1"
+    assert "names" not in said["committed"] and codes(said) == []
+    assert second_draw.panels_of(said["committed"], old.commitment, VALUE.text) == said["panels"]
+    assert write(read(write(old))) == write(old)
+    mixed: list[dict[str, Any]] = [
+        {**said, "format": "milepost-draw/2"},
+        {**said, "committed": {**said["committed"], "names": NAMES}},
+        {**SAID, "committed": {key: v for key, v in SAID["committed"].items() if key != "names"}},
+        {**SAID, "format": "milepost-draw/1"},
+    ]
+    assert all(set(codes(one)) == {"malformed"} for one in mixed)
 
 
 def test_a_record_is_the_same_bytes_whenever_it_is_written_and_survives_being_laid_out_anew() -> None:
@@ -173,6 +191,8 @@ STRANGER = "00000000-0000-4000-8000-00000000ffff"
 NEXT = SAID["replacements"][1]["successors"][0]
 SPARE = next(expert(n) for n in range(15) if expert(n) not in SAID["panels"][1]["members"])
 FIRST, SECOND, *_ = SAID["panels"][1]["members"]
+# Somebody of the pool who sits nowhere and follows nobody.
+IDLE = next(n for n in range(1, 15) if expert(n) not in json.dumps([SAID["panels"], SAID["replacements"]]))
 NOTHING = {"project": STRANGER, "members": [], "short": []}
 
 
@@ -224,7 +244,7 @@ def test_a_changed_value_is_found_and_named(path: str, value: object, expected: 
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        (lambda said: said["committed"]["pool"].pop(14), {"commitment_changed"}),
+        (lambda said: said["committed"]["pool"].pop(IDLE), {"commitment_changed"}),
         (lambda said: swap(said["committed"]["pool"]), {"commitment_changed", "not_exact"}),
         (lambda said: double(said["committed"]["pool"]), {"commitment_changed", "candidate_twice"}),
         (lambda said: double(said["committed"]["projects"]), {"commitment_changed", "project_twice"}),
@@ -327,7 +347,7 @@ def test_nothing_that_a_file_may_hold_raises_an_exception(path: tuple[Any, ...],
         ("{}", "malformed"),
         (changed(lambda r: r.pop("panels")), "malformed"),
         (changed(lambda r: r["committed"].pop("pool")), "malformed"),
-        (changed(lambda r: put(r, "format", "milepost-draw/2")), "malformed"),
+        (changed(lambda r: put(r, "format", "milepost-draw/3")), "malformed"),
         (changed(lambda r: put(r, "committed.pool.0.name", "Zhang San")), "malformed"),
         (changed(lambda r: put(r, "committed.pool.0.kinds", ["law"])), "malformed"),
         (changed(lambda r: put(r, "committed.pool.0.capacity", True)), "malformed"),

@@ -114,6 +114,7 @@ MEMBERS = {
     "GET /draws",
     "GET /draws/{id}",
     "GET /draws/{id}/record.json",
+    "GET /draws/{id}/names.json",
     "GET /calls",
     "GET /programmes",
     "GET /programmes/{id}",

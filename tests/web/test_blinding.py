@@ -103,12 +103,8 @@ def addresses(site: BlindingSite) -> Iterator[str]:
             yield from _step_pages(site, path, subjects, nowhere)
         else:
             parts = re.findall(r"{(\w+)(?::\w+)?}", path)
-            ids = (
-                [*subjects[NATURAL[path.removeprefix("/api/v1").split("/")[1]]], *one_each]
-                if "id" in parts
-                else []
-            )
-            fill = {**site.named, **WORDS, "id": list(dict.fromkeys(ids))}
+            ids = [*subjects[_noun_of(path)], *one_each] if "id" in parts else []
+            fill = {**site.named, **WORDS, "digest": [digest], "id": list(dict.fromkeys(ids))}
             # What is no id of that kind is tried once; what is, with everything else an address may say.
             kin = len(ids) - len(one_each) if ids else 1
             for values in product(*(fill[part] for part in parts)):
@@ -117,6 +113,12 @@ def addresses(site: BlindingSite) -> Iterator[str]:
                 if first or not ids or id in fill["id"][:kin]:
                     yield re.sub(r"{\w+(?::\w+)?}", "{}", path).format(*values)
     yield from _asking(site)
+
+
+def _noun_of(path: str) -> str:
+    """What an address is of: by its first word, which is the noun in the plural unless it is told above."""
+    word = path.removeprefix("/api/v1").split("/")[1]
+    return NATURAL.get(word) or word.removesuffix("s")
 
 
 def _step_pages(site: BlindingSite, path: str, subjects: dict[str, list[str]], nowhere: str) -> Iterator[str]:
@@ -164,9 +166,9 @@ class Rules:
     def may(self, secret: Secret, path: str) -> bool:
         """Whether a mark may stand in what comes from an address."""
         if path.startswith("/public/"):
-            # A draw's record, which anybody can recompute, knows experts by id and nothing else.
+            # A draw's record, which anybody can recompute, knows no expert, not even by id.
             if path.startswith("/public/draws"):
-                return secret.kind == "id" or (secret.kind, secret.field) == ("draw", "draw")
+                return (secret.kind, secret.field) == ("draw", "draw")
             # The law wants the unit and the leader of what is proposed named, and nobody who judged it.
             return secret.kind == "applicant" and secret.field[:4] in ("unit", "lead", "code")
         role, own = self.role, self.actor is not None and secret.owner == self.actor.id

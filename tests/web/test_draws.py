@@ -13,6 +13,8 @@ from playwright.sync_api import Browser
 from milepost.db import Database
 from milepost.demo.panels import announce_draw
 from milepost.experts import records
+from milepost.experts.draw_names import check_names
+from milepost.experts.draw_record import read
 from milepost.experts.draw_verify import verify
 from tests.builders import World, published
 from tests.experts import second_draw
@@ -78,16 +80,63 @@ def test_an_officer_of_another_office_can_do_nothing_to_a_draw(site: Site, panel
     assert [r.code for r in refused.value.refusals] == ["not_found"]
 
 
-def test_a_draw_page_tells_what_was_committed_drawn_and_replaced(site: Site, panels: Panels) -> None:
-    row = panels.row()
+def test_a_draw_page_tells_what_was_committed_drawn_and_replaced_by_name(site: Site, panels: Panels) -> None:
+    row, known = panels.row(), panels.people()
+    people = {str(id): name for id, name in panels.world.rows("SELECT id, name FROM person")}
     for locale, word in (("en", "Replacements"), ("zh", "递补")):
         text = site.the("supervisor", locale=locale).get(f"/draws/{panels.draw_id}").text
         assert row["commitment"] in text and row["value"] in text and word in text
-        for panel in row["panels"]["panels"]:
-            for member in panel["members"]:
-                assert member in text
-        assert row["entries"][0]["successors"][0] in text
-        assert not any(name in text for name in names(panels))
+        seats = [member for panel in row["panels"]["panels"] for member in panel["members"]]
+        for one in (*seats, row["entries"][0]["successors"][0], row["entries"][0]["gone"]):
+            assert f'/experts/{known[one]}">{people[known[one]]}<' in text
+
+
+def test_a_supervisor_opens_the_names_of_a_record_and_nobody_else_does(site: Site, panels: Panels) -> None:
+    path = f"/draws/{panels.draw_id}"
+    record = read(site.the("supervisor").get(f"{path}/record.json").content)
+    opening = json.loads(site.the("supervisor").get(f"{path}/names.json").content)
+    assert check_names(record, opening) == []
+    assert set(opening["experts"]) == set(panels.people().values()), "everybody of this pool was there"
+    for role in ("programme_officer", "applicant", "expert", "administrator", "finance_officer", "counsel"):
+        assert site.the(role).get(f"{path}/names.json").status_code == 404, role
+    assert site.anonymous().get(f"{path}/names.json").status_code == 303
+    # Whoever exchanges a person, the salt or the draw is found out.
+    others = {
+        "salt_not_committed": {**opening, "salt": "0" * 64},
+        "names_of_nobody": {**opening, "experts": opening["experts"][1:]},
+        "names_not_there": {**opening, "experts": [*opening["experts"], str(UUID(int=7))]},
+        "another_draw": {**opening, "commitment": "0" * 64},
+        "malformed": {**opening, "names": []},
+    }
+    for code, wrong in others.items():
+        assert code in {finding.code for finding in check_names(record, wrong)}, code
+    assert [f.code for f in check_names(record, b"x")] == ["not_json"]
+
+
+def test_no_expert_can_be_followed_from_one_record_to_another(site: Site, panels: Panels) -> None:
+    """Neither by the id in the pool nor by a name that two draws share; a redraw keeps the first one's."""
+    world = panels.world
+    other = drawn(world.database, name="E")
+    world.take("programme_officer", "draw.void", other.draw_id, reason="示例")
+    again = draw_again(other.world, other.rounds, other.draw_id, reason="示例")
+    found = {}
+    for draw_id in (panels.draw_id, other.draw_id, again):
+        record = site.the("supervisor").get(f"/draws/{draw_id}/record.json")
+        assert verify(record.content) == []
+        assert json.loads(record.content)["format"] == "milepost-draw/2"
+        found[draw_id] = set(re.findall("[0-9a-f]{8}-[0-9a-f-]{27}", record.text))
+    experts = {str(row[0]) for row in world.rows("SELECT person_id FROM expert")}
+    assert not experts & set().union(*found.values())
+    named = {draw_id: set(_pool(site, draw_id)) for draw_id in found}
+    assert not named[panels.draw_id] & named[other.draw_id]
+    assert named[other.draw_id] == named[again]
+
+
+def _pool(site: Site, draw_id: UUID) -> list[str]:
+    record = json.loads(site.the("supervisor").get(f"/draws/{draw_id}/record.json").content)
+    assert {code for p in record["committed"]["projects"] for code in p["excluded"].values()} <= {"conflict"}
+    assert all(len(code) <= 3 for person in record["committed"]["pool"] for code in person["fields"])
+    return [person["id"] for person in record["committed"]["pool"]]
 
 
 def test_an_officer_with_a_conflict_does_not_see_that_panel(site: Site, panels: Panels) -> None:
@@ -107,8 +156,9 @@ def test_an_officer_with_a_conflict_does_not_see_that_panel(site: Site, panels: 
         next(p for p in panels.row()["panels"]["panels"] if p["project"] == str(id)) for id in panels.projects
     )
     assert "conflict of interest with this project" in text
-    assert not any(f"/experts/{m}" in text for m in set(hidden["members"]) - set(shown["members"]))
-    assert all(f"/experts/{m}" in text for m in shown["members"])
+    known = panels.people()
+    assert not any(f"/experts/{known[m]}" in text for m in set(hidden["members"]) - set(shown["members"]))
+    assert all(f"/experts/{known[m]}" in text for m in shown["members"])
     assert "declined" not in text, "the replacement was on the hidden panel"
     assert reader.get(f"/draws/{panels.draw_id}/record.json").status_code == 404
     end_reviews(panels)

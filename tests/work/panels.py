@@ -37,6 +37,13 @@ class Panels:
         found = self.world.rows(f"SELECT {', '.join(names)} FROM draw WHERE id = %s", self.draw_id)[0]
         return dict(zip(names, found, strict=True))
 
+    def people(self) -> dict[str, str]:
+        """Everybody of the pool by what the draw calls them."""
+        sql = (
+            "SELECT draw_alias(d.salt, x.person_id), x.person_id::text FROM draw d, expert x WHERE d.id = %s"
+        )
+        return {name: id for name, id in self.world.rows(sql, self.draw_id)}
+
     def tasks(self, number: int) -> dict[UUID, tuple[UUID, str]]:
         """The tasks of a round by expert: id and state."""
         found = self.world.rows(

@@ -27,8 +27,9 @@ def clock() -> SimulatedClock:
 
 
 def entries(panels: Panels) -> list[dict[str, object]]:
-    found: list[dict[str, object]] = panels.row()["entries"]
-    return found
+    """The replacements, with people by their own ids."""
+    known = panels.people()
+    return [{**entry, "gone": known[entry["gone"]]} for entry in panels.row()["entries"]]
 
 
 def test_everybody_who_was_drawn_is_invited_once(database: Database) -> None:
@@ -228,7 +229,8 @@ def test_a_whole_draw_from_six_applications_to_a_record_that_two_implementations
     assert published is not None
     assert verify(published, held=panels.row()["commitment"]) == []
     record = json.loads(published)
-    happened = [(UUID(e["gone"]), e["reason"]) for e in record["replacements"]]
+    known = {name: UUID(id) for name, id in panels.people().items()}
+    happened = [(known[e["gone"]], e["reason"]) for e in record["replacements"]]
     assert set(happened[:3]) == {(decliner, "declined"), (recuser, "recused"), (barred, "conflict")}
     assert happened[3:] == [(late, "absent")]
     committed, text = record["committed"], record["value"]["text"]
@@ -240,10 +242,10 @@ def test_a_whole_draw_from_six_applications_to_a_record_that_two_implementations
         )
         assert follows == (entry["successors"], entry["short"])
         project = panels.projects.index(UUID(entry["project"]))
-        assert [UUID(id) for id in entry["successors"]] == [
-            expert for expert in panels.live(project) if str(expert) in entry["successors"]
-        ]
-    # No name is in it, of whomever.
+        came = [known[name] for name in entry["successors"]]
+        assert came == [expert for expert in panels.live(project) if expert in came]
+    # No name is in it, of whomever, and no id by which the pool knows anybody.
+    assert not any(str(id) in published.decode() for id in known.values())
     for (name,) in world.rows("SELECT name FROM person"):
         assert name not in published.decode()
     # Whoever changes one letter of it is found out.
