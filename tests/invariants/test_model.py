@@ -25,7 +25,7 @@ from hypothesis.stateful import (
 from milepost.actions import Receipt, perform
 from states.gates import PAYING_STATES
 from states.refusals import Refused
-from tests.chance import examples
+from tests.chance import FACTOR, examples
 from tests.invariants.checks import faults
 from tests.invariants.conftest import Found
 from tests.invariants.town import Town, programme_text
@@ -278,7 +278,7 @@ class Office(RuleBasedStateMachine):
 
 
 # What it finds it has to make short before it can say it: that takes minutes, and only then.
-@pytest.mark.timeout(500)
+@pytest.mark.timeout(500 * FACTOR)
 def test_no_order_of_steps_breaks_a_promise(found: Found) -> None:
     class Here(Office):
         town = found()
