@@ -39,6 +39,32 @@ class BankFile(SQLModel, table=True):
     doubts: Any = document()
 
 
+class BankStatement(SQLModel, table=True):
+    """Where a statement begins and ends, in minor units of its currency. Rows never change.
+
+    Each opens with what the one before it closed with; where none did, one is missing. ``whole_opening`` and
+    ``whole_closing`` are false where it begins or ends in the middle of a day.
+    """
+
+    __tablename__ = "bank_statement"
+    __table_args__ = (
+        CheckConstraint("opens_on <= closing_on", name="bank_statement_days"),
+        Index("bank_statement_by_day", "account", "currency", "closing_on"),
+        Index("bank_statement_by_closing", "account", "currency", "closing_minor"),
+    )
+
+    file_id: UUID = Field(foreign_key="bank_file.id", primary_key=True)
+    number: int = Field(primary_key=True)
+    account: str = words()
+    currency: str = words()
+    opens_on: date
+    opening_minor: int = minor()
+    whole_opening: bool
+    closing_on: date
+    closing_minor: int = minor()
+    whole_closing: bool
+
+
 class Batch(SQLModel, table=True):
     """Payments of one programme and currency for one day, handed to the bank as one file.
 
@@ -189,4 +215,4 @@ class BankException(SQLModel, table=True):
     version: int
 
 
-__all__ = ["BankEntry", "BankException", "BankFile", "Batch", "BatchPayment"]
+__all__ = ["BankEntry", "BankException", "BankFile", "BankStatement", "Batch", "BatchPayment"]

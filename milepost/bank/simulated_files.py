@@ -265,6 +265,36 @@ class FileBank:
         return Answer(f"pain002-{message}-{today}.xml", target.getvalue())
 
     def statements(self, today: date) -> list[Answer]:
+        """The statement of each day that had none yet since the books began, and today's as it stands now."""
+        answers = []
+        for day in self._days_without(today):
+            answers += self._day(day)
+        return answers + self._day(today)
+
+    def owes_statements(self, today: date) -> bool:
+        """Whether something was booked by today that no statement has shown."""
+        with self._open() as conn:
+            shown = "SELECT coalesce(sum(closing - opening), 0) FROM statement"
+            booked = "SELECT coalesce(sum(amount), 0), count(*) FROM booking WHERE day <= ?"
+            (moved,), (whole, number) = (
+                conn.execute(shown).fetchone(),
+                conn.execute(booked, (today.isoformat(),)).fetchone(),
+            )
+        return bool(number) and (moved != whole or bool(self._days_without(today)))
+
+    def _days_without(self, today: date) -> list[date]:
+        """Days before today without a statement: from the last one on, or from the first file or booking."""
+        with self._open() as conn:
+            (last,) = conn.execute("SELECT max(day) FROM statement").fetchone()
+            (first,) = conn.execute(
+                "SELECT min(day) FROM (SELECT day FROM booking UNION ALL SELECT substr(at, 1, 10) FROM file)"
+            ).fetchone()
+        if last is None and first is None:
+            return []
+        begin = date.fromisoformat(last) + timedelta(days=1) if last else date.fromisoformat(first)
+        return [begin + timedelta(days=n) for n in range((today - begin).days)]
+
+    def _day(self, today: date) -> list[Answer]:
         """The statement of a day, as one file or two, perhaps with a wrong total and again the day after."""
         key = today.isoformat()
         with self._open() as conn:

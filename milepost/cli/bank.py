@@ -271,7 +271,7 @@ def simulate(
         today = clock.today()
         taken = counter.take_folder(place / "out", today)
         answers = counter.reports(today)
-        if taken or answers or came:
+        if taken or answers or came or counter.owes_statements(today):
             answers += counter.statements(today)
         came = False
         for path in write_answers(place / "in", answers):

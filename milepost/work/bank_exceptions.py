@@ -83,6 +83,17 @@ class Queue:
         ).fetchall()
         clear_exceptions(self.session, [row[0] for row in found], "对账单已入账 · the statement has it")
 
+    def clear_gaps(self, still: Sequence[UUID]) -> None:
+        """The statement that was missing before a file's is there."""
+        found = self.session.conn.execute(
+            "SELECT id FROM bank_exception WHERE state = 'open' AND kind = 'statement_missing' "
+            "AND chain_id = %s AND NOT file_id = ANY(%s) ORDER BY id",
+            (chain_of_account(self.desk.account), list(still)),
+        ).fetchall()
+        clear_exceptions(
+            self.session, [row[0] for row in found], "前一份对账单已读入 · the one before is there"
+        )
+
     def tell(self) -> int:
         """Owe finance a mail for each file and day of which something is open; how many were not owed yet."""
         rows = self.session.conn.execute(_TOLD).fetchall()

@@ -24,7 +24,7 @@ from milepost.bank.files.batch import payment_id_of
 from milepost.bank.files.camt053 import StatementFile
 from milepost.bank.files.findings import FileUnreadable, Finding, blocking
 from milepost.bank.files.pain002 import StatusReport, Verdict, read_pain002
-from milepost.bank.files.statements import Entry, Transaction
+from milepost.bank.files.statements import Entry, Statement, Transaction
 from milepost.db import Session
 from states.case import NAMESPACE
 
@@ -141,7 +141,34 @@ class _Reading:
             if wrong:
                 self._doubt("statement_differs", _both(wrong[0]))
             self._register("camt.053", counts, file.findings, closing_on)
+            if not wrong:
+                self._stretches([s for s in file.statements if s.number in ours])
             self._keep(self._words(file.entries(), ours), held=bool(wrong))
+
+    def _stretches(self, statements: Iterable[Statement]) -> None:
+        """Where each statement begins and ends: one that is missing between two others shows by it."""
+        for one in statements:
+            opening, closing = one.opening, one.closing
+            if opening is None or closing is None or closing.on is None:
+                continue
+            opens_on = min(opening.on or one.first_on or closing.on, closing.on)
+            self.session.conn.execute(
+                "INSERT INTO bank_statement (file_id, number, account, currency, opens_on, opening_minor, "
+                "whole_opening, closing_on, closing_minor, whole_closing) "
+                "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+                (
+                    self.file_id,
+                    one.number,
+                    self.desk.account,
+                    closing.currency,
+                    opens_on,
+                    opening.amount_minor,
+                    opening.kind != "ITBD",
+                    closing.on,
+                    closing.amount_minor,
+                    closing.kind == "CLBD",
+                ),
+            )
 
     def _words(self, entries: Iterable[Entry], ours: set[int]) -> Iterator[Word]:
         for entry in entries:

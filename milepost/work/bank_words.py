@@ -34,7 +34,7 @@ REPORTS = """SELECT e.id, e.file_id, e.booked_on, e.said, e.reference, e.reason,
     coalesce(d.debit, false), coalesce(d.credit, false),
     coalesce(d.queued, false) OR EXISTS (SELECT 1 FROM bank_exception l
       WHERE l.tranche_id = y.tranche_id AND l.likely_id = y.id AND l.state = 'open'),
-    EXISTS (SELECT 1 FROM bank_file f WHERE f.closing_on >= greatest(e.booked_on, x.execution_on))
+    e.account, y.currency, coalesce(x.execution_on, e.booked_on), greatest(e.booked_on, x.execution_on)
   FROM bank_entry e LEFT JOIN payment y ON y.id = e.payment_id
   LEFT JOIN batch_payment b ON b.payment_id = y.id AND b.live LEFT JOIN batch x ON x.id = b.batch_id
   LEFT JOIN LATERAL (SELECT bool_or(s.outcome = 'applied' AND s.amount_minor < 0) AS debit,
@@ -42,6 +42,29 @@ REPORTS = """SELECT e.id, e.file_id, e.booked_on, e.said, e.reference, e.reason,
     FROM bank_entry s WHERE s.payment_id = y.id AND s.source = 'statement') d ON true
  WHERE e.source = 'report' AND e.outcome = 'waiting' AND (e.booked_on, e.id) > (%(day)s, %(id)s)
  ORDER BY e.booked_on, e.id LIMIT %(slice)s"""
+
+# Whether statements have said all that was booked from the morning of a day to the evening of another: one
+# begins by then, and from there on each opens with what the one before it closed with, up to one that closes
+# a day. A statement that was not read yet is a gap, whatever later ones say.
+COVER = """WITH ours AS (SELECT DISTINCT opens_on, opening_minor, whole_opening, closing_on, closing_minor,
+      whole_closing FROM bank_statement WHERE account = %(account)s AND currency = %(currency)s
+       AND closing_on >= %(since)s),
+  ends AS (SELECT min(closing_on) AS day FROM ours WHERE whole_closing AND closing_on >= %(until)s)
+SELECT (SELECT day FROM ends) IS NOT NULL AND NOT EXISTS (SELECT 1 FROM ours s
+  WHERE s.closing_on <= (SELECT day FROM ends)
+    AND NOT (s.whole_opening AND (s.opens_on < %(since)s OR s.closing_on <= %(since)s))
+    AND NOT EXISTS (SELECT 1 FROM bank_statement t WHERE t.account = %(account)s
+      AND t.currency = %(currency)s AND t.closing_minor = s.opening_minor AND t.closing_on <= s.closing_on
+      AND (t.closing_on < s.closing_on OR NOT t.whole_closing)))"""
+
+# Statements before which one is missing, and the doubts of it that are over.
+GAPS = """SELECT s.file_id, s.opens_on, s.opening_minor, s.currency FROM bank_statement s
+ WHERE s.account = %(account)s AND EXISTS (SELECT 1 FROM bank_statement t WHERE t.account = s.account
+    AND t.currency = s.currency AND t.closing_on < s.closing_on)
+   AND NOT EXISTS (SELECT 1 FROM bank_statement t WHERE t.account = s.account AND t.currency = s.currency
+    AND t.closing_minor = s.opening_minor AND t.closing_on <= s.closing_on
+    AND (t.closing_on < s.closing_on OR NOT t.whole_closing))
+ ORDER BY s.closing_on, s.file_id"""
 
 # By account and sum, else by the sum alone; only where one payment and no other has it.
 LIKELY = """WITH said AS (SELECT * FROM unnest(%(ids)s::uuid[], %(debits)s::bool[], %(amounts)s::bigint[],
@@ -102,7 +125,11 @@ class Booked:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A verdict of a status report beside its payment and what statements say; ``covered``: one closed."""
+    """A verdict of a status report beside its payment and what statements say.
+
+    ``since`` and ``until``: the days of which statements must have said everything before silence about the
+    payment means that it was not booked; ``covered``: they have.
+    """
 
     id: UUID
     file_id: UUID
@@ -116,7 +143,11 @@ class Verdict:
     debit: bool
     credit: bool
     queued: bool
-    covered: bool
+    account: str
+    currency: str
+    since: date
+    until: date
+    covered: bool = False
 
     @property
     def verdict(self) -> str:

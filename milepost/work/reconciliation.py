@@ -1,10 +1,11 @@
 """What the bank said moves payments, and the statement has the last word.
 
 A booked debit settles its payment and a booked credit brings it back, by the steps there always were, under
-request ids that follow from the entry. A status report alone moves nothing: a rejection counts once a
-statement has closed that day without the debit. So a bank that executes, loses its answer and rejects
-later leaves one payment in the state that its own statement says. What does not fit becomes an exception,
-and while that is open nothing more is sent for its tranche (guard ``bank_agrees``).
+request ids that follow from the entry. A status report alone moves nothing: a rejection counts once
+statements have said everything of its days without the debit, none of them missing. So a bank that executes,
+loses its answer and rejects later leaves one payment in the state that its own statement says. What does not
+fit becomes an exception, and while that is open nothing more is sent for its tranche (guard
+``bank_agrees``).
 
 Of each payment one debit and one credit at the most are applied, whatever order they come in. Every pass may
 die anywhere: what it had not marked is taken up again, and a step that was taken answers as it did.
@@ -15,7 +16,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -23,13 +24,16 @@ from uuid import UUID
 
 from milepost.actions import SYSTEM, Order, perform_many
 from milepost.bank.desk import Desk
+from milepost.bank.files.amounts import amount_text
 from milepost.db import Database, Session
 from milepost.work.bank_exceptions import Doubt, Queue
 from milepost.work.bank_reading import FileReport, read_bank_file
 from milepost.work.bank_words import (
     BOOKABLE,
+    COVER,
     ENTRIES,
     FIRST,
+    GAPS,
     LIKELY,
     OUT,
     REPORTS,
@@ -101,6 +105,7 @@ def reconcile(session: Session, desk: Desk) -> ReconciliationReport:
         run = _Run(session, desk, report)
         run.queue.put_files()
         run.entries()
+        run.gaps()
         run.reports()
         run.batches()
         run.queue.tell()
@@ -116,6 +121,7 @@ class _Run:
     desk: Desk
     report: ReconciliationReport
     queue: Queue = field(init=False)
+    covered: dict[tuple[str, str, date, date], bool] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.queue = Queue(self.session, self.desk, self.report.exceptions)
@@ -215,9 +221,27 @@ class _Run:
         """What status reports said, as far as a statement confirms or denies it."""
         place = FIRST
         while found := self._open(REPORTS, place):
-            rows = [Verdict(*row) for row in found]
+            rows = [self._held_against_statements(Verdict(*row)) for row in found]
             place = (rows[-1].booked_on, rows[-1].id)
             self._reports(rows)
+
+    def _held_against_statements(self, verdict: Verdict) -> Verdict:
+        """Say whether statements cover its days; of a batch these are the same for all, and asked once."""
+        key = (verdict.account, verdict.currency, verdict.since, verdict.until)
+        if key not in self.covered:
+            given = dict(zip(("account", "currency", "since", "until"), key, strict=True))
+            row = self.session.conn.execute(COVER, given).fetchone()
+            self.covered[key] = bool(row and row[0])
+        return replace(verdict, covered=self.covered[key])
+
+    def gaps(self) -> None:
+        """Statements before which one is missing; what has come meanwhile clears up by itself."""
+        rows = self.session.conn.execute(GAPS, {"account": self.desk.account}).fetchall()
+        self.queue.put(
+            Doubt("statement_missing", file, {"day": day.isoformat(), "amount": _signed(minor, currency)})
+            for file, day, minor, currency in rows
+        )
+        self.queue.clear_gaps([row[0] for row in rows])
 
     def _reports(self, rows: list[Verdict]) -> None:
         orders: list[Order] = []
@@ -265,6 +289,10 @@ class _Run:
     def _steps(self, step: str, ids: list[UUID]) -> int:
         orders = [Order(step, id, {}, f"{step}:{id}") for id in ids]
         return sum(bool(outcome.receipt) for outcome in perform_many(self.session, SYSTEM, orders))
+
+
+def _signed(minor: int, currency: str) -> str:
+    return f"{'-' if minor < 0 else ''}{amount_text(abs(minor), currency)} {currency}"
 
 
 def date_before(today: date) -> date:
