@@ -244,6 +244,9 @@ class GateSettings(Shape):
     own_contribution_ratio: Ratio = Fraction(1)
     previous_tranche_spent_share: Share = Fraction(1, 2)
     required_reviews: tuple[str, ...] = ()
+    audit_from_minor: int = Field(
+        default=0, ge=0, description="from this award on, an audit report is asked for"
+    )
 
 
 class BudgetCategory(Shape):

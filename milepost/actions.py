@@ -235,6 +235,10 @@ _OF_PROJECT = ("milestones", "payments", "tranches", "holds", "integrity_holds",
 PROJECT_FACTS = frozenset({*_OF_PROJECT, "dossier", "noticed_minor", "requests", "audience"})
 
 
+# Facts that one step alone reads.
+_OF_STEP = {"project.close": frozenset({"claims"}), "project.decide_proof": frozenset({"proofs"})}
+
+
 @lru_cache(maxsize=512)
 def _needed(step: str) -> tuple[str, frozenset[str], tuple[str, ...] | None]:
     """The noun of a step, the facts to read, and the roles it tells.
@@ -244,7 +248,7 @@ def _needed(step: str) -> tuple[str, frozenset[str], tuple[str, ...] | None]:
     noun = step.partition(".")[0]
     if noun == "project":
         more = {"own_conflict"} if step.startswith("project.conclude_") else set[str]()
-        return noun, PROJECT_FACTS | more | ({"claims"} if step == "project.close" else set()), None
+        return noun, PROJECT_FACTS | more | _OF_STEP.get(step, frozenset()), None
     row = static_machines()[noun].steps[step]
     return noun, needs_of([row]), told_by(row)
 

@@ -119,6 +119,9 @@ FACTS: dict[str, str] = {
         "(SELECT c.credits_posted - c.debits_posted - c.debits_pending FROM account c "
         "WHERE c.owner_id = s.project_id AND c.kind = 'paid' AND c.currency = s.currency)"
     ),
+    "proofs": LIST.format(
+        "SELECT id, kind, handed_by FROM proof WHERE project_id = p.id AND decided_at IS NULL"
+    ),
     "claims": LIST.format("SELECT id, number, state FROM claim WHERE project_id = p.id"),
     "claim_lines": LIST.format(
         "SELECT id, number, category, amount_minor, allowed_minor FROM claim_line "

@@ -173,6 +173,7 @@ class Contribute(StepInput):
 
     amount_minor: Minor = ask("自筹金额", "Own contribution", widget="money")
     evidence: Text = ask("凭证", "Evidence", widget="text")
+    documents: tuple[Sha256, ...] = ask("凭证文件", "Files", widget="documents", default=())
 
 
 class ReportSpending(StepInput):

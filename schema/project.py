@@ -60,6 +60,7 @@ class Project(SQLModel, table=True):
     own_contribution_minor: int = minor(default=0)
     verified_minor: int = minor(default=0)
     accounts_until: date | None = None
+    proofs: Any = document(default="[]")
     payee_id: UUID | None = Field(default=None, nullable=True)
     acceptance_outcome: str | None = words(null=True)
     rectified: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})

@@ -31,6 +31,7 @@ from states.gates import GATES
 from states.guards import GUARDS
 from states.machines import Compiled
 from states.project import ENDED
+from states.proofs import ASKED_BY
 from states.step import SAME, Step
 
 TODAY, PAST, LATER = date(2030, 6, 3), date(2030, 6, 1), date(2031, 6, 2)
@@ -92,6 +93,8 @@ QUIET: dict[str, str] = {
     "project.evidence_contribution": "environment: own contribution",
     "project.report_spending": "environment: spending of a paid tranche",
     "project.record_review": "environment: required reviews",
+    "project.hand_in_proof": "environment: papers",
+    "project.decide_proof": "environment: papers",
     "project.set_budget": "what is planned by category bounds no payment",
 }
 
@@ -114,6 +117,11 @@ ENVIRONMENT: dict[str, Env] = {
         lambda programme, state: list(programme.gate_settings.required_reviews),
         [],
         ("project.record_review",),
+    ),
+    "proofs": Env(
+        lambda programme, state: sorted(ASKED_BY.values()),
+        [],
+        ("project.hand_in_proof", "project.decide_proof"),
     ),
     "review_outcomes": Env(lambda programme, state: {state: True}, {}, ("round.open", "round.decide")),
     "funds": Env(lambda programme, state: ID["funds"], None, ("appropriation.vote",)),

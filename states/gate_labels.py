@@ -26,6 +26,11 @@ GATE_LABELS: Mapping[str, Text] = {
     "appropriation_available": words("年度预算足够", "The year's appropriation suffices"),
     "required_reviews_done": words("必要的审查已完成", "The required reviews are done"),
     "spending_verified": words("有可拨的核定支出", "Verified spending is there to be paid for"),
+    "segregated_ledger_evidenced": words("专账核算已认可", "The separate ledger is evidenced"),
+    "final_accounts_accepted": words("决算已认可", "The final accounts are accepted"),
+    "audit_report_present": words(
+        "审计报告已认可（达到限额时）", "An audit report is accepted, where one is needed"
+    ),
     "day_reached": words("约定日期已到", "Its day has come"),
     "expenditure_stated": words("此前的支出已报并审定", "Spending up to the instalment before is accepted"),
     "work_package_complete": words("工作包全部交付并认可", "The work package is wholly complete"),
@@ -55,6 +60,9 @@ GATE_STEPS: Mapping[str, tuple[str, ...]] = {
     "required_reviews_done": ("project.record_review",),
     "spending_verified": ("claim.accept",),
     "expenditure_stated": ("claim.accept",),
+    "segregated_ledger_evidenced": ("project.decide_proof",),
+    "final_accounts_accepted": ("project.decide_proof",),
+    "audit_report_present": ("project.decide_proof",),
     "work_package_complete": ("milestone.accept", "milestone.reject", "milestone.waive"),
 }
 # Whose open deadline tells until when a shut gate waits.

@@ -223,6 +223,10 @@ CHOICES: Mapping[str, Text] = {
     "milestone": words("里程碑通过后", "After its milestone"),
     "acceptance": words("验收通过后", "After acceptance"),
     "day": words("约定日期", "On its day"),
+    "segregated_ledger": words("专账", "Separate ledger"),
+    "final_accounts": words("决算", "Final accounts"),
+    "audit_report": words("审计报告", "Audit report"),
+    "accepted": words("认可", "Accepted"),
     "fixed": words("固定金额", "A fixed sum"),
     "verified": words("按核定支出", "By verified spending"),
     "retained": words("保留金", "What was held back"),
@@ -285,7 +289,9 @@ def every_step() -> Mapping[str, Step]:
         rule_set=RuleSet(title=name),
         stages=tuple(STAGES),
         review=Review(rubric=(Criterion(code="all", text=name, max=1),)),
-        tranches=(Tranche(code="all", title=name, waits_for="agreement", gates=()),),
+        tranches=(
+            Tranche(code="all", title=name, waits_for="agreement", gates=("final_accounts_accepted",)),
+        ),
         claims=Claims(categories=(BudgetCategory(code="all", text=name),)),
     )
     rows = [*project_steps(everything), *(step for steps in STATIC.values() for step in steps)]

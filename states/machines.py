@@ -24,6 +24,7 @@ from states import (
     payment,
     payment_guards,
     plan_gates,
+    proofs,
     receivable,
     receivable_guards,
     review,
@@ -41,7 +42,7 @@ from states.step import NounMachine, Step
 assert (
     review_guards and bank_guards and payment_guards and receivable_guards and claim_guards and budget_guards
 )
-assert payee_guards and plan_gates
+assert payee_guards and plan_gates and proofs
 
 STATIC: dict[str, tuple[Step, ...]] = {
     "milestone": milestone.STEPS,

@@ -6,6 +6,7 @@ from config.programmes import Programme
 from schema.inputs import Contribute, LiftHold, PlaceHold, Reason, RecordReview, ReportSpending
 from states.case import Case, Change, Follow
 from states.claims import budgeted
+from states.proofs import proof_steps
 from states.stages import GRANTEE, STAGES
 from states.step import SAME, Effect, Notify, Step, words
 
@@ -230,6 +231,7 @@ def project_steps(programme: Programme) -> tuple[Step, ...]:
                 SAME,
                 words("核实自筹到位", "Evidence own contribution"),
                 input=Contribute,
+                guards=("documents_handed_in",),
                 effect=_contribute,
             ),
             Step(
@@ -242,5 +244,6 @@ def project_steps(programme: Programme) -> tuple[Step, ...]:
                 effect=_spend,
             ),
         ]
+    rows += proof_steps(programme, (*funded, "suspended") if funded else ())
     rows += budgeted(programme, (*after_application, "application", *funded))
     return tuple(rows)

@@ -19,7 +19,14 @@ ROLES: dict[str, Text] = {
 
 _APPLICATION = {"project.apply", "project.revise", "project.describe", "project.submit", "project.withdraw"}
 
-_CLAIMING = {"claim.open", "claim.save", "claim.submit", "claim.withdraw", "project.set_budget"}
+_CLAIMING = {
+    "claim.open",
+    "claim.save",
+    "claim.submit",
+    "claim.withdraw",
+    "project.set_budget",
+    "project.hand_in_proof",
+}
 _EXAMINING = {"claim.examine", "claim.accept", "claim.return"}
 
 PERMISSIONS: dict[str, frozenset[str]] = {
@@ -132,6 +139,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
             "batch.make",
             "batch.hand_over",
             "batch.discard",
+            "project.decide_proof",
             *_EXAMINING,
             "bank_exception.explain",
             "bank_exception.match",

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from config.programmes import Programme, Tranche
-from states.abstract import ENDS, Model, World
+from states.abstract import ENDS, SUM, Model, World
+from states.proofs import ASKED_BY
 from states.resolve import Finding
 from states.walk import Walk
 
@@ -89,6 +90,7 @@ DANGERS = (
            applies=lambda tranche: tranche.waits_for == "day"),
     Danger("accounts_until", "expenditure_stated", "此前的支出未报", "spending before is not accounted for",
            always=False),
+    *(Danger("proofs", gate, "材料未认可", "a paper is not accepted", always=False) for gate in ASKED_BY),
     Danger("delivered", "work_package_complete", "工作包没有全部交付", "the work package is not complete",
            always=False),
 )  # fmt: skip
@@ -113,10 +115,17 @@ def unearned(walk: Walk) -> Iterator[Finding]:
                 break
 
 
+def _no_audit(programme: Programme) -> bool:
+    """Whether the representative award is below what needs an audit."""
+    return programme.gate_settings.audit_from_minor > SUM
+
+
 def despite(walk: Walk) -> Iterator[Finding]:
     """No money moves despite a hold, a flag, an unverified payee or a gate that the tranche names."""
     for danger in DANGERS:
         if not danger.applies(walk.tranche) or not (danger.always or danger.gate in walk.tranche.gates):
+            continue
+        if danger.gate == "audit_report_present" and _no_audit(walk.model.compiled.programme):
             continue
         if danger.fact in ("spent", "accounts_until") and not walk.model.with_before:
             continue

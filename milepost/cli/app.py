@@ -45,6 +45,7 @@ pool = _group("专家库：导入、导出、查看、查重 · The expert pool:
 drawing = _group("专家抽取：列出、查看、导出、核验 · Draws of experts: list, show, export, verify.")
 reviews = _group("评审：排名、需要留意的现象 · Reviews: rankings, and what looks odd.")
 notices = _group("公示 · Public notices.")
+claims = _group("费用申报：从表格导入明细 · Cost claims: take lines in from a spreadsheet.")
 bank = _group("银行：批次、文件、对账、模拟银行 · The bank: batches, files, reconciliation, a simulated one.")
 app.add_typer(programme, name="programme")
 app.add_typer(person, name="person")
@@ -55,6 +56,7 @@ app.add_typer(reviews, name="review")
 app.add_typer(notices, name="notice")
 app.add_typer(drawing, name="draw")
 app.add_typer(bank, name="bank")
+app.add_typer(claims, name="claim")
 
 
 def _version(wanted: bool) -> None:
@@ -110,6 +112,7 @@ def command(
 
 # Last: these modules enter their commands above.
 from milepost.cli import bank as _bank_commands  # noqa: E402, F401
+from milepost.cli import claims as _claim_commands  # noqa: E402, F401
 from milepost.cli import (  # noqa: E402, F401
     draw,
     evidence,

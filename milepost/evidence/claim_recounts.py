@@ -101,6 +101,39 @@ CLAIMS: tuple[tuple[str, str, str, str], ...] = (
     ),
     (
         "counter_differs",
+        "项目已认可的材料与审核记录不符",
+        "the papers that a project has are not those that were accepted",
+        f"""SELECT p.id, p.proofs::text, coalesce(c.kinds, '[]')::text FROM project p
+             LEFT JOIN (SELECT e.chain_id, jsonb_agg(DISTINCT q.kind) AS kinds FROM event e
+                          JOIN proof q ON q.id = ({_INPUT.format(e="e")}->>'proof_id')::uuid
+                         WHERE e.step = 'project.decide_proof'
+                           AND {_INPUT.format(e="e")}->>'outcome' = 'accepted' GROUP BY 1) c
+               ON c.chain_id = p.id
+            WHERE NOT (p.proofs @> coalesce(c.kinds, '[]') AND p.proofs <@ coalesce(c.kinds, '[]'))""",
+    ),
+    (
+        "value_differs",
+        "材料的内容与提交时不符，或其结论与审核时不符",
+        "a paper is not what was handed in, or its finding not what was decided",
+        f"""SELECT coalesce(q.id::text, h.chain_id || ':' || h.seq),
+                  concat_ws(' ', q.kind, q.documents::text, q.outcome),
+                  concat_ws(' ', h.kind, h.documents::text, d.outcome)
+             FROM proof q
+             FULL JOIN (SELECT e.chain_id, e.seq, e.at, e.actor_id, i->>'kind' AS kind,
+                               i->'documents' AS documents, i->>'note' AS note
+                          FROM event e CROSS JOIN LATERAL (SELECT {_INPUT.format(e="e")} AS i) x
+                         WHERE e.step = 'project.hand_in_proof') h
+               ON h.chain_id = q.project_id AND h.at = q.handed_at AND h.actor_id = q.handed_by
+              AND h.kind = q.kind AND h.documents = q.documents AND h.note = q.note
+             LEFT JOIN LATERAL (SELECT i->>'outcome' AS outcome, i->>'opinion' AS opinion, e.actor_id
+                          FROM event e CROSS JOIN LATERAL (SELECT {_INPUT.format(e="e")} AS i) x
+                         WHERE e.chain_id = q.project_id AND e.step = 'project.decide_proof'
+                           AND i->>'proof_id' = q.id::text LIMIT 1) d ON true
+            WHERE q.id IS NULL OR h.chain_id IS NULL
+               OR (q.outcome, q.opinion, q.decided_by) IS DISTINCT FROM (d.outcome, d.opinion, d.actor_id)""",
+    ),
+    (
+        "counter_differs",
         "项目的核定支出与已审定的费用申报不符",
         "a project's verified spending is not what its accepted claims allow",
         """SELECT p.id, p.verified_minor || ' ' || coalesce(p.accounts_until::text, '-'),

@@ -122,4 +122,13 @@ def figures(session: Session, project_id: UUID, budget: dict[str, int], codes: l
     return made
 
 
-__all__ = ["WRITABLE", "ClaimView", "Figures", "claim_view", "doubles", "evidence_of", "figures"]
+_PROOFS = """SELECT q.id, q.kind, q.documents, q.note, q.handed_at, q.outcome, q.opinion, q.decided_at
+FROM proof q WHERE q.project_id = %(id)s ORDER BY q.handed_at, q.id"""
+
+
+def proofs_of(session: Session, project_id: UUID) -> list[Row]:
+    """The papers a project handed in, with what was found of each; for whoever sees the project's claims."""
+    return rows(session, _PROOFS, {"id": project_id})
+
+
+__all__ = ["WRITABLE", "ClaimView", "Figures", "claim_view", "doubles", "evidence_of", "figures", "proofs_of"]

@@ -11,7 +11,7 @@ from milepost.db import Session
 from milepost.facts import FACTS
 from milepost.programmes import load_published
 from milepost.queries import receivables
-from milepost.queries.claims import Figures, figures
+from milepost.queries.claims import Figures, figures, proofs_of
 from milepost.queries.sight import (
     GRANTEES,
     MINE,
@@ -98,6 +98,7 @@ class ProjectView:
     review_requests: list[Row] = field(default_factory=list)
     claims: list[Row] = field(default_factory=list)
     figures: list[Figures] = field(default_factory=list)
+    proofs: list[Row] = field(default_factory=list)
     holds: list[Row] = field(default_factory=list)
     deadlines: list[Row] = field(default_factory=list)
     votes: list[Row] = field(default_factory=list)
@@ -207,6 +208,8 @@ def _read_parts(session: Session, view: ProjectView) -> None:
         shown = payment["state"] in APPROVING and sight.names
         told = (view.compiled.programme, payment["amount_minor"], payment["duties"])
         payment["approvals"] = progress(*told) if shown else None
+    if "claim" in sight.nouns:
+        view.proofs = proofs_of(session, view.row["id"])
     if "claim" in sight.nouns and view.compiled.programme.claims is not None:
         codes = list(categories(view.compiled.programme))
         view.figures = figures(session, view.row["id"], view.row["budget"], codes)

@@ -10,7 +10,8 @@ from starlette.responses import Response
 
 from config.programmes import Programme
 from milepost.programmes import load_published
-from milepost.queries.claims import ClaimView, claim_view, evidence_of
+from milepost.queries.claims import ClaimView, claim_view, evidence_of, proofs_of
+from milepost.queries.sight import find_subject
 from milepost.web.offers import Offer, heading, offers_for, project_code
 from milepost.web.projects import attachment
 from milepost.web.render import page
@@ -56,6 +57,16 @@ def show(visitor: Member, id: UUID) -> Response:
 def evidence(visitor: Member, id: UUID, digest: str) -> Response:
     """The file behind a line, for saving."""
     if not evidence_of(visitor.session, visitor.id, id, digest):
+        raise Missing
+    return attachment(visitor, digest)
+
+
+@router.get("/projects/{id}/papers/{digest}")
+def paper(visitor: Member, id: UUID, digest: str) -> Response:
+    """A file of a paper that was handed in, for saving."""
+    subject = find_subject(visitor.session, visitor.id, "project", id)
+    shown = proofs_of(visitor.session, id) if subject and "claim" in subject.sight.nouns else []
+    if digest not in {file for row in shown for file in row["documents"]}:
         raise Missing
     return attachment(visitor, digest)
 

@@ -16,6 +16,7 @@ from milepost.db import Session
 from milepost.documents import described
 from milepost.queries import budget as budgets
 from milepost.queries import office
+from milepost.queries.claims import proofs_of
 from milepost.queries.sight import Subject
 from milepost.web import claim_rows, form_rows
 from schema.money import CURRENCIES, Money
@@ -214,6 +215,12 @@ def _with_options(asked: Asked, made: Field, widget: str, info: FieldInfo) -> Fi
             Option(str(r["id"]), r["reason"])
             for r in office.standing_holds(session, subject.project_id, _hold_kind(asked.step))
         ]
+    elif kind == "proof" and subject:
+        options = [
+            Option(str(r["id"]), f"{said(choice_label(r['kind']), locale)} · {r['handed_at']:%Y-%m-%d}")
+            for r in proofs_of(session, subject.id)
+            if r["outcome"] is None
+        ]
     elif kind == "task" and subject:
         options = [Option(str(r["id"]), r["name"]) for r in office.tasks_to_replace(session, subject.id)]
     elif kind == "money_source":
@@ -238,6 +245,7 @@ def _with_options(asked: Asked, made: Field, widget: str, info: FieldInfo) -> Fi
         "office",
         "person",
         "hold",
+        "proof",
         "task",
     ):
         return replace(made, widget="select", options=(_choose(asked), *options))

@@ -159,7 +159,7 @@ def project(visitor: Member, id: UUID, before: str = "") -> Response:
     for noun, part in found.parts().items():
         offers.update(offers_for(visitor, noun, [row["id"] for row in part], found.sight.roles))
         names.update({row["id"]: heading(noun, row, visitor.locale) for row in part})
-    digests = [digest for milestone in found.milestones for digest in milestone["documents"] or ()]
+    digests = [d for row in (*found.milestones, *found.proofs) for d in row["documents"] or ()]
     digests += [digest for payee in found.payees for digest in payee["documents"] or ()]
     happenings, earlier = timeline(visitor.session, found.sight, id, before=before[:64] or None)
     view = ProjectPage(

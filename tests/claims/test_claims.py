@@ -8,13 +8,14 @@ from uuid import UUID
 import psycopg
 import pytest
 
+from milepost.evidence.recounts import recounts
 from milepost.evidence.verify_database import verify
 from states.claims import invoice_key
 from states.refusals import Refused
 from tests.claims.conftest import Found
 from tests.invariants.forge import refused
-from tests.invariants.town import Town
-from tests.invariants.town_claims import PERIOD, brought, claim, line
+from tests.invariants.town import Town, programme_text
+from tests.invariants.town_claims import PERIOD, brought, claim, claiming_text, line
 
 pytestmark = pytest.mark.xdist_group("claims")
 
@@ -253,8 +254,6 @@ TAMPERED = [
 
 def test_whatever_an_owner_changes_the_verification_names_it(town: Town, project: UUID) -> None:
     """Each change is made by the owner with every trigger off, looked at from inside, and taken back."""
-    from milepost.evidence.recounts import recounts
-
     made = {"project": project, "accepted": claim(town, "accepted", project=project)}
     owner = town.database.owner_url
     assert owner is not None
@@ -276,3 +275,46 @@ def test_a_withdrawn_claim_is_over(town: Town, project: UUID) -> None:
     assert town.one("SELECT count(*) FROM claim_line WHERE claim_id = %s AND live", sent) == 0
     allow_nothing = {"findings": [{"number": 1, "allowed_minor": 0, "reason": "x"}]}
     assert codes(town, "finance1", "claim.examine", sent, **allow_nothing) == ["wrong_state"]
+
+
+PAPERS = """
+[gate_settings]
+audit_from_minor = 1_000_000
+"""
+
+
+def test_final_papers_open_their_gates_once_a_second_person_accepts_them(town: Town) -> None:
+    three = '"segregated_ledger_evidenced", "final_accounts_accepted", "audit_report_present"'
+    asked = f'{three}, "agreement_signed"'
+    text = claiming_text(programme_text("small-grants")).replace('"agreement_signed"', asked)
+    programme = town.publish(text.replace("claiming-", "papers-", 1) + PAPERS)
+    town.vote(programme=programme)
+    project = town.apply(programme=programme)
+    town.advance(project, "implementation")
+    town.payee(project)
+    payment = town.payments(project)[0]
+    assert codes(town, "system", "payment.fall_due", payment) == [
+        "audit_report_missing",
+        "final_accounts_missing",
+        "ledger_not_evidenced",
+    ]
+    for kind in ("segregated_ledger", "final_accounts", "audit_report"):
+        files = [brought(town, f"{kind}.pdf")]
+        town.take("unit", "project.hand_in_proof", project, kind=kind, documents=files)
+        proof = str(town.one("SELECT id FROM proof WHERE project_id = %s AND kind = %s", project, kind))
+        decided = {"proof_id": proof, "outcome": "accepted", "opinion": "complete"}
+        town.take("finance1", "project.decide_proof", project, **decided)
+        assert codes(town, "finance1", "project.decide_proof", project, **decided) == ["no_proof_waits"]
+    town.take("system", "payment.fall_due", payment)
+    assert verify(town.database).faults == []
+    owner = town.database.owner_url
+    assert owner is not None
+    for sql in ("UPDATE proof SET opinion = 'x'", "UPDATE proof SET outcome = NULL, decided_by = NULL"):
+        with psycopg.connect(town.database.url) as conn, refused("MP005"):
+            conn.execute(sql)
+    with psycopg.connect(owner) as conn:
+        conn.execute("SET session_replication_role = replica")
+        for sql in ("UPDATE proof SET documents = '[]'", "UPDATE project SET proofs = '[]'"):
+            with conn.transaction(force_rollback=True):
+                conn.execute(sql)
+                assert {c.code for c in recounts() if conn.execute(c.sql).fetchone()}, sql

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from config.programmes import BudgetCategory, Claims, Programme, Text
 from schema import inputs_claims as inputs
+from schema.inputs_proofs import DecideProof
 from states.case import Case
 
 ME, OTHER = UUID(int=1), UUID(int=2)
@@ -63,9 +64,21 @@ def table(case: Make, programme: Programme) -> dict[str, tuple[Case, list[tuple[
         rows = [{"number": n, "amount_minor": 10, "allowed_minor": a} for n, a in enumerate(allowed, start=1)]
         return {"claim_lines": rows}
 
+    def papers(by: UUID = OTHER, given: UUID = OTHER) -> Case:
+        decided = DecideProof(proof_id=given, outcome="accepted", opinion="o")
+        return case(given=decided, facts={"proofs": [{"id": str(OTHER), "handed_by": str(by)}]})
+
     indirect = {**LINE, "category": "indirect", "evidence": None}
     dear = {**LINE, "category": "equipment", "amount_minor": 51}
     return {
+        "proof_waits": (
+            papers(),
+            [
+                (case(facts={"proofs": []}), "no_proof_waits"),
+                (papers(given=ME), "no_proof_waits"),
+                (papers(by=ME), "proof_own"),
+            ],
+        ),
         "claims_foreseen": (case(programme=claiming), [(case(), "claims_not_foreseen")]),
         "project_funded": (
             case(of={"state": "implementation"}),

@@ -59,6 +59,15 @@ def cases(case: Make, programme: Programme) -> tuple[dict[str, Case], dict[str, 
             for changes in ({"deliverables_accepted": 1}, {"deliverables": None}, {"state": "reported"})
         ],
     }
+    audited = programme.gate_settings.model_copy(update={"audit_from_minor": 1001})
+    small = programme.model_copy(update={"gate_settings": audited})
+    is_open["audit_report_present"] = case(of={"proofs": [], "award_minor": 1000}, programme=small)
+    for name, code in (
+        ("segregated_ledger_evidenced", "ledger_not_evidenced"),
+        ("final_accounts_accepted", "final_accounts_missing"),
+        ("audit_report_present", "audit_report_missing"),
+    ):
+        shut[name] = [(case(of={"proofs": []}), code), (case(of={"proofs": ["another"]}), code)]
     return is_open, shut
 
 

@@ -39,6 +39,9 @@ PROJECT = {
     "award_minor": 1000,
     "own_contribution_minor": 1000,
     "reviews_done": ["legal"],
+    "proofs": ["audit_report", "final_accounts", "segregated_ledger"],
+    "verified_minor": 0,
+    "accounts_until": None,
 }
 FACTS = {
     "tranche": {"code": "milestone", "due_on": None},

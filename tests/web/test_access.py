@@ -88,6 +88,7 @@ MEMBERS = {
     "GET /payments/{id}",
     "GET /payments/{id}/papers/{kind}",
     "GET /claims/{id}",
+    "GET /projects/{id}/papers/{digest}",
     "GET /claims/{id}/evidence/{digest}",
     "GET /tasks/{id}",
     "GET /tasks/{id}/draft",

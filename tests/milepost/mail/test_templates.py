@@ -240,6 +240,11 @@ def _claims(world: World) -> None:
     findings = [{"number": n, "allowed_minor": line["amount_minor"]} for n, line in enumerate(both, start=1)]
     claiming.take("finance_officer", "claim.examine", claim, findings=findings)
     claiming.take("finance_officer", "claim.accept", claim)
+    paper = {"kind": "final_accounts", "documents": [both[1]["evidence"]]}
+    claiming.take("applicant", "project.hand_in_proof", project, **paper)
+    proof = claiming.value("SELECT id FROM proof")
+    found = {"proof_id": str(proof), "outcome": "returned", "opinion": "示例"}
+    claiming.take("finance_officer", "project.decide_proof", project, **found)
 
 
 def _by_flows(world: World) -> None:
