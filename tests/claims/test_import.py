@@ -94,10 +94,8 @@ def test_nobody_writes_a_claim_that_they_do_not_see(town: Town) -> None:
 
 def test_the_command_takes_files_from_beside_the_table_alone(town: Town, tmp_path: Path) -> None:
     made = claim(town, "draft", lines=[])
-    name = town.one(
-        "SELECT p.code || '/c' || c.number FROM claim c JOIN project p ON p.id = c.project_id WHERE c.id = %s",
-        made,
-    )
+    of = "SELECT p.code || '/c1' FROM claim c JOIN project p ON p.id = c.project_id WHERE c.id = %s"
+    name = town.one(of, made)
     (tmp_path / "a.pdf").write_bytes(b"%PDF-1.7 beside")
     outside = ["staff", "2025-02-03", "Lab", "", "tests", "10", "../secret.pdf", ""]
     (tmp_path / "costs.csv").write_bytes(write_sheet("csv", "x", HEAD, [GOOD, outside]))
