@@ -16,6 +16,7 @@ from config.settings import Settings
 from milepost.clock import SystemClock
 from milepost.db import Database, Session
 from milepost.demo.city import LogIn, Progress, build_demo
+from milepost.demo.costs import CostClaims, Together
 from milepost.demo.round import ReviewRound
 from milepost.embedded import EmbeddedPostgres
 from milepost.mail.sending import MailSettings
@@ -38,8 +39,8 @@ TO_SEE: dict[str, Text] = {
         en="a draw to conclude today (any five digits), two rounds to score; ranking, notice, objection",
     ),
     "finance_officer": Text(
-        zh="拨付申请、审批、放款，同一笔须三人；有一笔银行未回音",
-        en="payments to request, approve, release, by three people; one that the bank lost",
+        zh="拨付申请、审批、放款，同一笔须三人；有一笔银行未回音；H-01、H-02 有费用申报待审核",
+        en="payments to request, approve, release by three people; one lost; cost claims to examine",
     ),
     "evaluator": Text(zh="已提交的里程碑待评价", en="reported milestones to decide"),
     "expert": Text(
@@ -53,8 +54,8 @@ TO_SEE: dict[str, Text] = {
     "counsel": Text(zh="待出具意见的项目", en="projects that wait for an opinion"),
     "administrator": Text(zh="人员、角色、计划、邮件", en="people, roles, programmes, mail"),
     "applicant": Text(
-        zh="unit01：各阶段的项目，其中 K-01 未获立项，仍可申请复审",
-        en="unit01: projects at many stages; K-01 was declined, a review can still be requested",
+        zh="unit01：各阶段的项目，其中 K-01 未获立项，仍可申请复审；H-01 的费用申报",
+        en="unit01: projects at many stages; K-01 was declined; H-01 claims its costs",
     ),
     "principal_investigator": Text(
         zh="lead01 同上；lead04 已申请复审", en="lead01 the same; lead04 has requested a review"
@@ -145,7 +146,7 @@ def _build(database: Database, progress: Progress | None) -> list[LogIn]:
             mail=mail,
             password_hash=hash_password(PASSWORD),
             progress=progress,
-            scene=ReviewRound,
+            scene=lambda db, day: Together(ReviewRound(db, day), CostClaims(db, day)),
         )
     with database.session() as session:
         _remember(session, demo.logins)
