@@ -4,8 +4,8 @@ from pathlib import Path
 
 from alembic import op
 
-revision = "0017"
-down_revision = "0016"
+revision = "0018"
+down_revision = "0017"
 
 SQL = Path(__file__).with_suffix(".sql")
 
