@@ -324,6 +324,16 @@ def person_roles(
     return [row[0] for row in rows]
 
 
+def roles_anywhere_of(conn: psycopg.Connection[Any], person_id: UUID) -> list[str]:
+    """The roles an active person holds for any office."""
+    rows = conn.execute(
+        "SELECT DISTINCT g.role FROM role_grant g JOIN person n ON n.id = g.person_id AND n.active "
+        "WHERE g.person_id = %s AND g.revoked_at IS NULL AND g.office_path IS NOT NULL",
+        (person_id,),
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
 def blocked_by(case: Case) -> list[str]:
     """The codes of the gates that are shut for a payment."""
     return [refusal.code for refusal in shut_gates(case)]
@@ -337,5 +347,6 @@ __all__ = [
     "notice_window",
     "person_roles",
     "plan_for",
+    "roles_anywhere_of",
     "told_by",
 ]

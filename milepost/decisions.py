@@ -19,13 +19,14 @@ from milepost.alike import Alike
 from milepost.bank.batches import payable
 from milepost.bank.births import BORN_IN_SETS, birth_of
 from milepost.bank.credits import credit
-from milepost.cases import load_cases, notice_window, person_roles, programme_of
+from milepost.cases import load_cases, notice_window, person_roles, programme_of, roles_anywhere_of
 from milepost.db import Session
 from milepost.experts import basis
 from milepost.programmes import load_published
 from milepost.queries import budget_basis, commitments
 from schema.nouns import NOUNS, REVIEW
 from states.case import Case, Change, chain_of_programme
+from states.delegation import acting_for
 from states.guards import GUARDS, objections
 from states.machines import Compiled, static_machines
 from states.postings import POSTINGS, Posting
@@ -49,6 +50,7 @@ PARENT: dict[str, str | None] = {
     "review_request": "project",
     "claim": "project",
     "draw": None,
+    "delegation": None,
     "batch": None,
     "budget_change": "appropriation",
     "bank_exception": None,
@@ -232,6 +234,9 @@ def permitted(case: Case, step: Step, machine: NounMachine) -> str | Refusal:
     mine = [role for role in roles if role in case.roles]
     if mine:
         return mine[0]
+    case.acting = acting_for(case, step.name, roles)
+    if case.acting is not None:
+        return str(case.acting["role"])
     if not case.roles:
         return refuse("not_found")
     return refuse("not_permitted", step=step.name, roles=", ".join(roles) or "-")
@@ -262,6 +267,7 @@ LATE = frozenset(
         "bank_credit",
         "batch_of",
         "call",
+        "delegate",
         "claim_papers",
         "carried_to",
         "documents_missing",
@@ -319,6 +325,8 @@ def _late_facts(conn: psycopg.Connection[Any], case: Case, step: Step) -> None:
         from milepost.bank.payee_accounts import account_findings
 
         facts["account_findings"] = account_findings(case.input)
+    if "delegate" in needs:
+        facts["delegate"] = roles_anywhere_of(conn, case.input.delegate_id)
     if "notice_window" in needs:
         facts["notice_window"] = notice_window(case)
     if "call" in needs and case.input.call_id is not None:
@@ -363,7 +371,7 @@ def decide(
 ) -> Decision:
     """Everything that objects is collected; with nothing objecting, the machine fires."""
     compiled = _compiled_of(conn, case, cache)
-    if not case.roles:
+    if not case.roles and not case.facts.get("delegations"):
         raise Refused([_stranger(conn, case.actor_id)])
     step = step_of(compiled, order.step)
     machine = compiled.machines[case.noun]

@@ -51,6 +51,18 @@ FACTS: dict[str, str] = {
     "integrity_holds": LIST.format(
         "SELECT id, reason FROM hold WHERE project_id = p.id AND kind = 'integrity' AND lifted_at IS NULL"
     ),
+    # Delegations in force today whose delegator holds the role for this project by grant, and is active.
+    "delegations": LIST.format(
+        "SELECT g.id, g.delegator_id, g.role, g.steps, n.name FROM delegation g "
+        "JOIN person n ON n.id = g.delegator_id AND n.active WHERE g.delegate_id = %(actor)s "
+        "AND g.state = 'accepted' AND %(today)s BETWEEN g.from_on AND g.until_on "
+        "AND g.chain_id = (SELECT v.chain_id FROM programme_version v WHERE v.id = p.programme_id) "
+        "AND starts_with(p.office_path, g.within) "
+        "AND (g.limit_minor IS NULL OR g.currency = s.currency AND s.amount_minor <= g.limit_minor) "
+        "AND EXISTS (SELECT 1 FROM role_grant h WHERE h.person_id = g.delegator_id AND h.role = g.role "
+        "AND h.revoked_at IS NULL AND (h.project_id = p.id OR starts_with(p.office_path, h.office_path))) "
+        "AND EXISTS (SELECT 1 FROM person a WHERE a.id = g.delegate_id AND a.active)"
+    ),
     "duties": LIST.format("SELECT duty, person_id, role FROM duty WHERE payment_id = s.id"),
     "deadline_due": (
         "(SELECT min(due_on)::text FROM deadline "

@@ -18,8 +18,9 @@ from milepost.evidence.chain import canonical, event_hash, genesis
 from milepost.mail.identity import message_id, message_key
 from milepost.writes import Json, WriteSet
 from schema.nouns import REVIEW
-from states.case import NAMESPACE
+from states.case import NAMESPACE, Case
 
+REPRESENTED = "represented"
 # Roles that mean the one person named in the subject's row, not all who hold the role.
 _NAMED = {"expert": "expert_id", "evaluator": "evaluator_id"}
 
@@ -106,6 +107,7 @@ def _body(chain_id: UUID, seq: int, version: int, decision: Decision) -> dict[st
         # Named only where there is one, so that the other events read as they always did.
         **({"digests": list(decision.change.digests)} if decision.change.digests else {}),
         **({"computed": decision.change.computed} if decision.change.computed else {}),
+        **({"for": case.acting["delegator_id"], "delegation": case.acting["id"]} if case.acting else {}),
     }
 
 
@@ -192,7 +194,7 @@ def _form(*kind: Any) -> str:
 def _body_alike(chain_id: UUID, seq: int, version: int, decision: Decision, alike: Alike) -> bytes:
     """``canonical(_body(…))``, of which what the events of a set share is written once."""
     case, cause = decision.case, decision.cause
-    if decision.change.digests or decision.change.computed:
+    if decision.change.digests or decision.change.computed or case.acting:
         return canonical(_body(chain_id, seq, version, decision))
     moved = canonical({"": _moved(decision)})[4:-1].decode() if decision.postings else "[]"
     own = (
@@ -225,20 +227,33 @@ def _rows(writes: WriteSet, decision: Decision, version: int) -> None:
     for table, id, columns in change.update:
         writes.update(table, UUID(str(id)), columns)
     if decision.step.duty:
-        writes.insert("duty", _duty(decision, decision.step.duty))
+        for duty in _duties(decision, decision.step.duty):
+            writes.insert("duty", duty)
 
 
-def _duty(decision: Decision, duty: str) -> dict[str, Any]:
-    """What the actor has done for the payment, in which role; where several may, one after another."""
-    case = decision.case
+def _duties(decision: Decision, duty: str) -> list[dict[str, Any]]:
+    """What the actor has done for the payment, in which role; where several may, one after another.
+
+    Who is acted for has a duty of it from then on as well.
+    """
+    case, acting = decision.case, decision.case.acting
+    done = [
+        _duty(case, duty, case.actor_id)
+        | {
+            "role": case.role,
+            "for_id": acting["delegator_id"] if acting else None,
+            "delegation_id": acting["id"] if acting else None,
+        }
+    ]
+    if acting:
+        blank = {"role": None, "for_id": None, "delegation_id": None}
+        done.append(_duty(case, REPRESENTED, acting["delegator_id"]) | blank)
+    return done
+
+
+def _duty(case: Case, duty: str, person_id: UUID | str) -> dict[str, Any]:
     place = 1 + sum(1 for other in case.facts["duties"] if other["duty"] == duty)
-    return {
-        "payment_id": case.subject_id,
-        "duty": duty,
-        "place": place,
-        "person_id": case.actor_id,
-        "role": case.role,
-    }
+    return {"payment_id": case.subject_id, "duty": duty, "place": place, "person_id": person_id}
 
 
 def _transfers(writes: WriteSet, head: Head, decision: Decision) -> None:
@@ -360,8 +375,9 @@ def _told_elsewhere(writes: WriteSet, head: Head, decision: Decision) -> None:
     """Mails to addresses as they were once known, beside those to the same people as they are now."""
     case = decision.case
     for tell in decision.change.tell:
-        source = f"event:{head.chain_id}:{head.seq}:{tell.email}"
+        source = f"event:{head.chain_id}:{head.seq}" + (f":{tell.email}" if tell.email else "")
         id = message_key(source, tell.person_id)
+        elsewhere = {"email": tell.email} if tell.email else {}
         about = {"noun": case.noun, "subject": str(case.subject_id), "step": decision.step.name}
         writes.insert(
             "message",
@@ -372,7 +388,7 @@ def _told_elsewhere(writes: WriteSet, head: Head, decision: Decision) -> None:
                 "event_seq": head.seq,
                 "recipient_id": tell.person_id,
                 "template": tell.template,
-                "context": Json(json.dumps({**about, **tell.context, "email": tell.email})),
+                "context": Json(json.dumps({**about, **tell.context, **elsewhere})),
                 "state": "queued",
                 "message_id": message_id(id),
                 "created_at": case.now,

@@ -40,6 +40,7 @@ NOUNS: dict[str, Noun] = {
         Noun("claim", "project_id"),
         Noun("call", "chain_id"),
         Noun("draw", "chain_id"),
+        Noun("delegation", "chain_id"),
         Noun("batch", "chain_id"),
         Noun("bank_exception", "chain_id", alone=True),
         Noun("appropriation", "chain_id"),

@@ -143,12 +143,17 @@ class PaymentCheck(SQLModel, table=True):
 class Duty(SQLModel, table=True):
     """Who did what for one payment. One duty a person and a payment: four eyes are four eyes.
 
-    Several people may approve, each at a ``place`` of their own; ``role`` is the one they acted in.
+    Several people may approve, each at a ``place`` of their own; ``role`` is the one they acted in. Who acts
+    for another says so in ``for_id``; that other one is then ``represented``, a duty like any other, so that
+    no two duties meet in a person and their delegate.
     """
 
     __table_args__ = (
         UniqueConstraint("payment_id", "person_id", name="duty_different_people"),
-        CheckConstraint("place >= 1 AND (place = 1 OR duty = 'approver')", name="duty_of_one"),
+        CheckConstraint(
+            "place >= 1 AND (place = 1 OR duty IN ('approver', 'represented'))", name="duty_of_one"
+        ),
+        CheckConstraint("(for_id IS NULL) = (delegation_id IS NULL)", name="duty_for_by_delegation"),
     )
 
     payment_id: UUID = Field(foreign_key="payment.id", primary_key=True)
@@ -158,6 +163,8 @@ class Duty(SQLModel, table=True):
     )
     person_id: UUID = link("person.id")
     role: str | None = words(null=True)
+    for_id: UUID | None = link("person.id", null=True)
+    delegation_id: UUID | None = link("delegation.id", null=True)
 
 
 class Account(SQLModel, table=True):

@@ -60,6 +60,7 @@ ENDS: dict[str, frozenset[str]] = {
     "review_request": frozenset({"upheld", "dismissed"}),
     "claim": frozenset({"accepted", "withdrawn"}),
     "draw": frozenset({"drawn", "void"}),
+    "delegation": frozenset({"declined", "revoked", "ended"}),
     "batch": frozenset({"closed", "lapsed", "discarded"}),
     "budget_change": frozenset({"confirmed", "rejected", "withdrawn"}),
     "bank_exception": frozenset({"explained", "matched", "used", "cleared"}),

@@ -22,7 +22,8 @@ class Case:
 
     ``subject`` is None where the step creates it. ``facts`` holds what guards asked for by name
     (``milepost.cases`` knows how each is read). ``input`` is None while nothing was typed yet, as when
-    buttons are computed: a guard about input then has nothing to object to.
+    buttons are computed: a guard about input then has nothing to object to. ``acting`` is the delegation by
+    which the actor acts for another.
     """
 
     noun: str
@@ -38,6 +39,7 @@ class Case:
     input: Any = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     role: str = ""
+    acting: Row | None = None
 
     @property
     def state(self) -> str:
@@ -77,11 +79,11 @@ class Follow:
 
 @dataclass(frozen=True, slots=True)
 class Tell:
-    """A mail to somebody at an address that need not be theirs any more."""
+    """A mail to one person; ``email``: at that address, which need not be theirs any more."""
 
     template: str
     person_id: str
-    email: str
+    email: str = ""
     context: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -36,6 +36,7 @@ GOAL = {
     "review_request": "upheld",
     "claim": "accepted",
     "draw": "drawn",
+    "delegation": "ended",
     "call": "open",
     "appropriation": "closed",
     "budget_change": "confirmed",

@@ -428,9 +428,13 @@ def notice_concluded(case: Case) -> Refusal | None:
 @guard("duties")
 def four_eyes(case: Case) -> Refusal | None:
     """One duty a person and a payment, whoever last edited the payee's account among them."""
+    acting = case.acting
     for duty in case.facts["duties"]:
+        name = duty["duty"].replace("_", " ")
         if duty["person_id"] == str(case.actor_id):
-            return refuse("four_eyes", duty=duty["duty"].replace("_", " "))
+            return refuse("four_eyes", duty=name)
+        if acting is not None and duty["person_id"] == acting["delegator_id"]:
+            return refuse("four_eyes_for", duty=name, name=acting["name"])
     return None
 
 
@@ -439,6 +443,8 @@ def payee_entered_by_another(case: Case) -> Refusal | None:
     payee = case.facts["payee"]
     if payee["entered_by"] == case.actor_id:
         return refuse("four_eyes", duty="payee editor")
+    if case.acting is not None and str(payee["entered_by"]) == case.acting["delegator_id"]:
+        return refuse("four_eyes_for", duty="payee editor", name=case.acting["name"])
     return None
 
 

@@ -75,6 +75,10 @@ PERMISSIONS: dict[str, frozenset[str]] = {
             "project.lift_hold",
             # Only where a programme's tier asks for it (``states.approvals``).
             "payment.approve",
+            "delegation.grant",
+            "delegation.accept",
+            "delegation.decline",
+            "delegation.revoke",
             "milestone.accept",
             "milestone.return",
             "milestone.reject",
@@ -116,6 +120,10 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "finance_officer": frozenset(
         {
             "payment.request",
+            "delegation.grant",
+            "delegation.accept",
+            "delegation.decline",
+            "delegation.revoke",
             "payment.approve",
             "payment.send_back",
             "payment.release",
@@ -193,6 +201,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
             "task.replace",
             "task.take_away",
             "draw.succeed",
+            "delegation.end",
             "call.open",
             "call.close",
             "appropriation.open_carried",

@@ -22,7 +22,7 @@ from milepost.documents import not_brought, store
 from schema.money import Money
 from states.step import Step
 
-_PEOPLE = ("expert_id", "evaluator_id")
+_PEOPLE = ("expert_id", "evaluator_id", "delegate_id")
 
 
 def read_input(

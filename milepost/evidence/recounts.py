@@ -17,6 +17,8 @@ from schema.nouns import NOUNS
 from schema.payment import LIVE
 from states.payment import STEPS as PAYMENT_STEPS
 
+_BODY = _INPUT.removesuffix("->'input'")
+
 # What a person once typed and no later step may change but those named: noun, steps, columns. A column whose
 # input is called otherwise names both.
 TYPED: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
@@ -56,6 +58,21 @@ TYPED: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("dossier", ("project.describe", "project.amend_team"), ("team",)),
     ("review_request", ("review_request.file",), ("ground", "statement")),
     ("draw", ("draw.announce",), ("programme_id", "office_path", "title", "source_kind", "source_name")),
+    (
+        "delegation",
+        ("delegation.grant",),
+        (
+            "programme_id",
+            "delegate_id",
+            "role",
+            "within=office_path",
+            "from_on",
+            "until_on",
+            "limit_minor",
+            "currency",
+            "reason",
+        ),
+    ),
     ("draw", ("draw.conclude",), ("value_evidence=evidence",)),
     ("batch", ("batch.make",), ("programme_id", "currency", "execution_on")),
     ("batch", ("batch.write",), ("file_name", "sha256", "staged_as")),
@@ -426,6 +443,18 @@ def _duties() -> Iterator[Recount]:
            HAVING count(*) > 1""",
     )
     yield Recount(
+        "duty_differs",
+        "代行记录与事件所载不符",
+        "for whom somebody acted is not what the event says",
+        f"""SELECT d.payment_id, coalesce(d.for_id::text, '-'),
+                  coalesce({_BODY.format(e="e")}->>'for', '-') FROM duty d
+             JOIN event e ON e.subject_id = d.payment_id AND e.actor_id = d.person_id
+              AND e.step IN ('payment.request', 'payment.approve', 'payment.release')
+            WHERE d.duty IN ('requester', 'approver', 'releaser')
+              AND (d.for_id::text, d.delegation_id::text) IS DISTINCT FROM
+                  ({_BODY.format(e="e")}->>'for', {_BODY.format(e="e")}->>'delegation')""",
+    )
+    yield Recount(
         "approvals_short",
         "已审批的拨付缺少应有的审批",
         "a payment went on with fewer approvals than its sum asks for",
@@ -449,6 +478,9 @@ def _duties() -> Iterator[Recount]:
                   coalesce(a.duty || ' ' || a.person_id, '-') FROM duty d
              FULL JOIN (SELECT e.subject_id AS payment_id, v.duty, e.actor_id AS person_id, e.role
                           FROM event e JOIN (VALUES {acted}) v(step, duty) ON v.step = e.step
+                        UNION ALL SELECT e.subject_id, 'represented',
+                          ({_BODY.format(e="e")}->>'for')::uuid, NULL FROM event e
+                          WHERE e.noun = 'payment' AND {_BODY.format(e="e")} ? 'for'
                         UNION ALL SELECT y.id, 'payee_editor', p.entered_by, NULL FROM payment y
                           JOIN payee p ON p.id = y.payee_id) a
                ON a.payment_id = d.payment_id AND a.duty = d.duty AND a.person_id = d.person_id

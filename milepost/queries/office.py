@@ -126,6 +126,17 @@ _EXPERTS = (
 )
 
 
+def colleagues(session: Session, actor_id: UUID) -> list[Row]:
+    """Others who may act for somebody: active finance officers and programme officers of any office."""
+    return rows(
+        session,
+        """SELECT DISTINCT n.id, n.name, n.login FROM person n JOIN role_grant g ON g.person_id = n.id
+        WHERE n.active AND g.revoked_at IS NULL AND g.office_path IS NOT NULL AND n.id <> %(actor)s
+          AND g.role IN ('finance_officer', 'programme_officer') ORDER BY n.name, n.login LIMIT 500""",
+        {"actor": actor_id},
+    )
+
+
 def people_with(session: Session, role: str, project_id: UUID) -> list[Row]:
     """Active people with a role for a project and no part in it as grantee; of experts, who may review it."""
     return rows(

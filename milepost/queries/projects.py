@@ -132,7 +132,8 @@ _READS: dict[str, str] = {
       m.number AS milestone_number,
       c.checked_at, c.blocked AS blocked_codes,
       coalesce((SELECT jsonb_agg(jsonb_build_object('duty', d.duty, 'name', n.name, 'person_id', n.id,
-        'role', d.role) ORDER BY d.duty, d.place)
+        'role', d.role,
+        'for_name', (SELECT f.name FROM person f WHERE f.id = d.for_id)) ORDER BY d.duty, d.place)
         FROM duty d JOIN person n ON n.id = d.person_id WHERE d.payment_id = s.id), '[]') AS duties
       FROM payment s JOIN tranche t ON t.id = s.tranche_id LEFT JOIN milestone m ON m.id = s.milestone_id
       LEFT JOIN payment_check c ON c.payment_id = s.id

@@ -63,8 +63,16 @@ _HOLDS = f"""{_SCOPE} AND CASE
     WHEN g.role = 'expert' THEN
       EXISTS (SELECT 1 FROM task v WHERE v.project_id = p.id AND v.expert_id = %(actor)s)
     ELSE g.role <> 'administrator' END"""
+# Who acts for another sees of the projects in question what that one does: by the delegation's state, which
+# ends with its last day. The right to act is asked by the day itself.
 MINE = """mine AS (SELECT role, office_path, project_id FROM role_grant
-  WHERE person_id = %(actor)s AND revoked_at IS NULL)"""
+  WHERE person_id = %(actor)s AND revoked_at IS NULL
+  UNION ALL SELECT v.role, NULL, q.id FROM delegation v JOIN role_grant h ON h.person_id = v.delegator_id
+    AND h.role = v.role AND h.revoked_at IS NULL
+  JOIN project q ON starts_with(q.office_path, v.within)
+    AND (h.project_id = q.id OR starts_with(q.office_path, h.office_path))
+    AND q.programme_id IN (SELECT w.id FROM programme_version w WHERE w.chain_id = v.chain_id)
+  WHERE v.delegate_id = %(actor)s AND v.state = 'accepted')"""
 ROLES_OF_P = f"ARRAY(SELECT DISTINCT g.role FROM mine g WHERE {_HOLDS})"
 
 
@@ -217,6 +225,8 @@ def find_subjects(session: Session, actor_id: UUID, noun: str, ids: Sequence[UUI
 def _office_wide(session: Session, actor_id: UUID, noun: str, ids: Sequence[UUID]) -> dict[UUID, Subject]:
     if noun == "draw":
         return _draws(session, actor_id, ids)
+    if noun == "delegation":
+        return _delegations(session, actor_id, ids)
     if noun in BUDGET:
         return _budgets(session, actor_id, noun, ids)
     if noun == "bank_exception":
@@ -261,6 +271,24 @@ def _budgets(session: Session, actor_id: UUID, noun: str, ids: Sequence[UUID]) -
             row["programme_id"],
             Sight(actor_id, frozenset(row.pop("my_roles"))),
             row,
+        )
+        for row in found
+    }
+
+
+def _delegations(session: Session, actor_id: UUID, ids: Sequence[UUID]) -> dict[UUID, Subject]:
+    """Delegations of one's own, given or received; supervisors see all."""
+    roles = roles_anywhere(session, actor_id)
+    found = rows(
+        session,
+        "SELECT * FROM delegation s WHERE s.id = ANY(%(ids)s) AND (%(all)s OR %(actor)s IN "
+        "(s.delegator_id, s.delegate_id))",
+        {"ids": list(ids), "actor": actor_id, "all": "supervisor" in roles},
+    )
+    sight = Sight(actor_id, roles)
+    return {
+        row["id"]: Subject(
+            "delegation", row["id"], row["state"], row["version"], None, row["programme_id"], sight, row
         )
         for row in found
     }

@@ -210,6 +210,11 @@ def _with_options(asked: Asked, made: Field, widget: str, info: FieldInfo) -> Fi
             Option(str(r["id"]), f"{r['name']} ({r['login']})")
             for r in office.people_with(session, role, subject.project_id)
         ]
+    elif kind == "colleague":
+        options = [
+            Option(str(r["id"]), f"{r['name']} ({r['login']})")
+            for r in office.colleagues(session, asked.person_id)
+        ]
     elif kind == "hold" and subject and subject.project_id:
         options = [
             Option(str(r["id"]), r["reason"])
@@ -244,6 +249,7 @@ def _with_options(asked: Asked, made: Field, widget: str, info: FieldInfo) -> Fi
         "call",
         "office",
         "person",
+        "colleague",
         "hold",
         "proof",
         "task",

@@ -184,6 +184,8 @@ def home_of(noun: str, subject_id: UUID, project_id: UUID | None, *, as_expert: 
         return f"/draws/{subject_id}"
     if noun in ("batch", "bank_exception"):
         return f"/bank#{noun}-{subject_id}"
+    if noun == "delegation":
+        return f"/delegations#delegation-{subject_id}"
     if noun == "payment":
         return f"/payments/{subject_id}"
     if noun == "claim":

@@ -21,6 +21,7 @@ from milepost.experts.permits import READERS
 from milepost.queries.sight import BANK, DRAWS, FUNDS, OBJECTORS, SEES
 from milepost.web.visitor import Visitor
 from schema.money import Money
+from states.delegation import COLLEAGUES
 from states.labels import (
     choice_label,
     duty_label,
@@ -166,6 +167,7 @@ MENU = (
     MenuItem("/ageing", words("账龄", "Ageing"), FUNDS),
     MenuItem("/receivables", words("应退款", "Owed back"), FUNDS),
     MenuItem("/bank", words("银行往来", "Bank"), BANK),
+    MenuItem("/delegations", words("委托", "Delegations"), frozenset({*COLLEAGUES, "supervisor"})),
     MenuItem("/programmes", words("计划", "Programmes")),
     MenuItem("/draws", words("专家抽取", "Draws"), DRAWS),
     MenuItem("/experts", words("专家库", "Experts"), READERS),

@@ -77,8 +77,14 @@ QUERIES: dict[str, str] = {
         "('approved', 'released', 'instructed', 'unknown', 'settled') "
         "AND EXISTS (SELECT 1 FROM approvals_missing(y.id))"
     ),
+    "somebody is represented by nobody, or acted for and not represented": (
+        "SELECT d.payment_id FROM duty d FULL JOIN (SELECT payment_id, for_id FROM duty "
+        "WHERE for_id IS NOT NULL) a ON a.payment_id = d.payment_id AND a.for_id = d.person_id "
+        "AND d.duty = 'represented' WHERE coalesce(d.duty, 'represented') = 'represented' "
+        "AND (d.payment_id IS NULL OR a.payment_id IS NULL)"
+    ),
     "a duty stands without its event": (
-        "SELECT d.payment_id FROM duty d WHERE d.duty <> 'payee_editor' AND NOT EXISTS "
+        "SELECT d.payment_id FROM duty d WHERE d.duty NOT IN ('payee_editor', 'represented') AND NOT EXISTS "
         "(SELECT 1 FROM event e WHERE e.subject_id = d.payment_id AND e.actor_id = d.person_id)"
     ),
     "a payee was entered and verified by one person": (

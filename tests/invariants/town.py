@@ -17,7 +17,7 @@ from milepost.actions import SYSTEM, Actor, Order, Receipt, perform
 from milepost.clock import SimulatedClock
 from milepost.db import Database, Session
 from milepost.programmes import Published, ensure_system, publish
-from tests.invariants import town_bank, town_budget, town_claims, town_receivable, town_review
+from tests.invariants import town_bank, town_budget, town_claims, town_duties, town_receivable, town_review
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = sorted((ROOT / "config" / "programmes").glob("*.toml"))
@@ -513,6 +513,7 @@ _STAND: dict[str, Callable[[Town, str], UUID]] = {
     "claim": town_claims.claim,
     "call": _call,
     "draw": town_review.draw,
+    "delegation": town_duties.delegation,
     "batch": town_bank.batch,
     "appropriation": town_budget.appropriation,
     "budget_change": town_budget.change,

@@ -52,6 +52,7 @@ EXPECTED = (
         "chain_kind_stays",
         "chain_opened",
         "duty_needs_event",
+        "duty_by_delegation",
         "event_appended",
         "machine_stays_sealed",
         "payee_stays_itself",

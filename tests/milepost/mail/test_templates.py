@@ -208,6 +208,23 @@ def _other_accounts(world: World) -> None:
     world.enter_payee(project)
 
 
+def _delegations(world: World) -> None:
+    finance, officer = world.people["finance_officer"][0], world.people["programme_officer"][1]
+    today = world.clock.today().isoformat()
+    asked = {
+        "programme_id": str(world.published.id),
+        "office_path": "/",
+        "role": "finance_officer",
+        "delegate_id": str(officer.id),
+        "from_on": today,
+        "until_on": today,
+        "reason": "示例",
+    }
+    given = world.take(finance, "delegation.grant", None, **asked).subject_id
+    world.take(officer, "delegation.accept", given)
+    world.take(officer, "delegation.revoke", given, reason="示例")
+
+
 def _large_sums(world: World) -> None:
     _, payment = world.payment_at("requested", requested_minor=10**10)
     world.take(world.people["finance_officer"][1], "payment.approve", payment)
@@ -279,6 +296,7 @@ def _everything_happens(world: World) -> None:
         _stops,
         _payments,
         _large_sums,
+        _delegations,
         _claims,
         _other_accounts,
         _second_attester,
