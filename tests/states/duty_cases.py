@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from config.programmes import ApprovalTier, PayeeRules
+from schema.inputs_delegation import GrantDelegation
 from schema.inputs_payees import EnterPayee
 from states.case import Case
 
@@ -36,7 +39,60 @@ def table(case: Callable[..., Case]) -> dict[str, tuple[Case, list[tuple[Case, s
         made = case(given=EnterPayee(**entered), of=of or {"payee_id": None}, facts=facts)
         return replace(made, programme=made.programme.model_copy(update={"payees": rules}))
 
+    def sound(**changed: Any) -> Case:
+        """A finance officer gives to another; ``roles`` are the actor's own, ``to`` those of the colleague."""
+        roles = changed.pop("roles", frozenset({finance}))
+        to = changed.pop("to", [finance])
+        asked = {
+            "programme_id": UUID(int=1),
+            "office_path": "/",
+            "delegate_id": UUID(int=2),
+            "role": finance,
+            "from_on": made.today,
+            "until_on": made.today,
+            "reason": "leave",
+            **changed,
+        }
+        return replace(case(given=GrantDelegation(**asked), facts={"delegate": to}), roles=roles)
+
+    made = case()
+    day, me = timedelta(days=1), made.actor_id
+    other = UUID(int=3)
+    pair = {"delegator_id": other, "delegate_id": me}
     return {
+        "delegation_is_sound": (
+            sound(),
+            [
+                (sound(roles=frozenset({officer})), "delegation_not_own"),
+                (sound(until_on=made.today - day), "delegation_days_wrong"),
+                (sound(until_on=made.today - day, from_on=made.today - day), "delegation_days_wrong"),
+                (
+                    sound(role=officer, duty="request", roles=frozenset({officer})),
+                    "delegation_of_nothing",
+                ),
+                (sound(delegate_id=me), "delegate_unfit"),
+                (sound(to=["supervisor"]), "delegate_unfit"),
+                (sound(to=[]), "delegate_unfit"),
+                (sound(limit_minor=1), "delegation_limit_half"),
+                (sound(currency="CNY"), "delegation_limit_half"),
+            ],
+        ),
+        "is_the_delegate": (
+            case(here=pair),
+            [(case(here={**pair, "delegate_id": other}), "delegation_of_others")],
+        ),
+        "is_a_party": (
+            case(here=pair),
+            [(case(here={**pair, "delegate_id": other}), "delegation_of_others")],
+        ),
+        "delegation_runs": (
+            case(here={"until_on": made.today}),
+            [(case(here={"until_on": made.today - day}), "delegation_days_wrong")],
+        ),
+        "delegation_is_over": (
+            case(here={"until_on": made.today - day}),
+            [(case(here={"until_on": made.today}), "delegation_running")],
+        ),
         "account_well_formed": (
             account(None, account_kind="cn", bank_code="102100099996"),
             [

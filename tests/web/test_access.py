@@ -81,6 +81,7 @@ POOL_READERS = {
 }
 MEMBERS = {
     "GET /receivables/{id}/demand",
+    "GET /delegations",
     "POST /logout",
     "GET /",
     "GET /projects",
