@@ -40,7 +40,7 @@ def table(case: Callable[..., Case]) -> dict[str, tuple[Case, list[tuple[Case, s
         return replace(made, programme=made.programme.model_copy(update={"payees": rules}))
 
     def sound(**changed: Any) -> Case:
-        """A finance officer gives to another; ``roles`` are the actor's own, ``to`` those of the colleague."""
+        """A finance officer gives to another; ``roles``: the actor's own, ``to``: the colleague's."""
         roles = changed.pop("roles", frozenset({finance}))
         to = changed.pop("to", [finance])
         asked = {
