@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from milepost.evidence import claim_recounts
+from milepost.evidence.bank_recounts import bank_recounts
 from milepost.evidence.budget import BUDGET, PROPOSALS
 from milepost.evidence.receivable_recounts import receivable_recounts
 from milepost.evidence.recount_shape import INPUT as _INPUT
@@ -105,6 +106,7 @@ def recounts() -> Iterator[Recount]:
     yield from _counters()
     yield from _MONEY
     yield from receivable_recounts()
+    yield from bank_recounts()
     yield from (Recount(*claim) for claim in claim_recounts.CLAIMS)
     yield from _duties()
     yield from (Recount(*row) for row in BUDGET)

@@ -1,0 +1,136 @@
+"""What somebody with all rights changes in what went to the bank, or in what it said, the verification names.
+
+Each case tampers in a transaction with every trigger off, asks what ``milepost verify`` asks, and is undone.
+"""
+
+from __future__ import annotations
+
+from itertools import count
+
+import psycopg
+import pytest
+
+from milepost.bank.simulated_files import Answer, Misbehaviour
+from milepost.evidence.recounts import recounts
+from milepost.evidence.verify_database import verify
+from tests.invariants.conftest import Found, found
+from tests.work.files_scene import Loop
+
+assert found  # The fixture of towns, which this folder has not by itself.
+# One worker, so that what the module is set up with is set up once.
+pytestmark = pytest.mark.xdist_group("bank_evidence")
+
+
+@pytest.fixture(scope="module")
+def loop(found: Found, tmp_path_factory: pytest.TempPathFactory) -> Loop:
+    """A bank that pays one a strange sum, has one come back, and says something of nobody's of the third."""
+    town = found()
+    town.vote()
+    loop = Loop(town, tmp_path_factory.mktemp("evidence"))
+    *sent, voided = loop.released(4)
+    tells = (Misbehaviour(seed=n, wrong_amount=3, come_back=3, unknown=3) for n in count())
+    loop.bank.told = next(
+        told
+        for told in tells
+        if [[told.strikes(fault, p.hex) for p in sent] for fault in ("wrong_amount", "come_back", "unknown")]
+        == [[True, False, False], [False, True, False], [False, False, True]]
+    )
+    loop.batch()
+    town.take("finance6", "payment.void", voided, reason="x", again=False)
+    loop.send()
+    loop.taken()
+    loop.put(*loop.bank.reports(loop.today()), Answer("junk.xml", b"<a/>"))
+    for _ in range(3):
+        loop.put(*loop.bank.statements(loop.today()))
+        loop.read()
+        loop.next_day()
+    (wrong,) = town.all("SELECT id FROM bank_exception WHERE kind = 'wrong_amount'")
+    town.take("finance1", "bank_exception.explain", wrong[0], note="a charge")
+    return loop
+
+
+def test_what_nobody_touched_is_clean(loop: Loop) -> None:
+    assert verify(loop.town.database).faults == []
+    states = {row[0] for row in loop.town.all("SELECT DISTINCT outcome FROM bank_entry")}
+    assert states >= {"applied", "noted", "queued"}
+    assert loop.open() == ["file_not_known", "unknown_payment"]
+
+
+TAMPERED = {
+    "another digest of our file": (
+        "UPDATE bank_file SET sha256 = repeat('a', 64) WHERE direction = 'out'",
+        "bank_file",
+    ),
+    "another size of our file": ("UPDATE bank_file SET size = size + 1 WHERE direction = 'out'", "bank_file"),
+    "our file taken off the register": ("DELETE FROM bank_file WHERE direction = 'out'", "bank_file"),
+    "what was wrong with a file": ("UPDATE bank_file SET doubts = '{}' WHERE kind = 'unknown'", "bank_file"),
+    "who handed the batch over": (
+        "UPDATE batch SET handed_by = (SELECT id FROM person WHERE login = 'finance8')",
+        "batch",
+    ),
+    "a payment left out in silence": ("UPDATE batch_payment SET live = false WHERE position = 1", "batch"),
+    "a debit unsaid": (
+        "UPDATE bank_entry SET outcome = 'noted' WHERE outcome = 'applied' AND amount_minor > 0",
+        "bank_entry",
+    ),
+    "an entry deleted": (
+        "DELETE FROM bank_entry WHERE outcome = 'applied' AND amount_minor > 0",
+        "bank_entry",
+    ),
+    "an entry's sum": (
+        "UPDATE bank_entry SET amount_minor = amount_minor - 1 WHERE outcome = 'applied'",
+        "bank_entry",
+    ),
+    "an entry's direction": ("UPDATE bank_entry SET said = 'credit' WHERE said = 'debit'", "bank_entry"),
+    "a return's reason": (
+        "UPDATE bank_entry SET reason = 'x' WHERE outcome = 'applied' AND amount_minor > 0",
+        "bank_entry",
+    ),
+    "a return's reference": (
+        "UPDATE bank_entry SET reference = 'x' WHERE outcome = 'applied' AND amount_minor > 0",
+        "bank_entry",
+    ),
+    "the sum of what was queued": (
+        "UPDATE bank_entry SET amount_minor = -5 WHERE outcome = 'queued'",
+        "bank_entry",
+    ),
+    "the id of what was queued": (
+        "UPDATE bank_entry SET end_to_end = 'x' WHERE outcome = 'queued'",
+        "bank_entry",
+    ),
+    "what was queued as if noted": (
+        "UPDATE bank_entry SET outcome = 'noted' WHERE outcome = 'queued'",
+        "bank_entry",
+    ),
+    "an entry for a payment it did not name": (
+        "UPDATE bank_entry SET payment_id = (SELECT id FROM payment WHERE state = 'void' LIMIT 1) "
+        "WHERE outcome = 'queued'",
+        "bank_entry",
+    ),
+    "an exception's state": ("UPDATE bank_exception SET state = 'cleared' WHERE state = 'explained'", "row"),
+    "an exception deleted": ("DELETE FROM bank_exception WHERE state = 'open'", "row"),
+    "an exception of another tranche": (
+        "UPDATE bank_exception SET tranche_id = (SELECT id FROM tranche t WHERE t.id <> tranche_id LIMIT 1) "
+        "WHERE tranche_id IS NOT NULL",
+        "bank_exception",
+    ),
+    "who cleared it up": (
+        "UPDATE bank_exception SET resolved_by = (SELECT id FROM person WHERE login = 'finance8') "
+        "WHERE state = 'explained'",
+        "bank_exception",
+    ),
+    "what it was said to be": ("UPDATE bank_exception SET note = 'x' WHERE state = 'explained'", "value"),
+    "what kind it was": ("UPDATE bank_exception SET kind = 'no_word' WHERE state = 'explained'", "value"),
+}
+
+
+@pytest.mark.parametrize("what", TAMPERED)
+def test_what_was_tampered_with_is_named(loop: Loop, what: str) -> None:
+    statement, about = TAMPERED[what]
+    assert loop.town.database.owner_url
+    with psycopg.connect(loop.town.database.owner_url) as owner:
+        owner.execute("SET LOCAL session_replication_role = replica")
+        assert owner.execute(statement).rowcount > 0
+        named = {claim.code for claim in recounts() if owner.execute(claim.sql).fetchone() is not None}
+        owner.rollback()
+    assert named & {f"{about}_differs", f"{about}_missing"}, named
