@@ -47,6 +47,7 @@ reviews = _group("评审：排名、需要留意的现象 · Reviews: rankings, 
 notices = _group("公示 · Public notices.")
 claims = _group("费用申报：从表格导入明细 · Cost claims: take lines in from a spreadsheet.")
 bank = _group("银行：批次、文件、对账、模拟银行 · The bank: batches, files, reconciliation, a simulated one.")
+budget = _group("预算：执行、年度决算、试算 · Budgets: execution, the year's close, what-if.")
 app.add_typer(programme, name="programme")
 app.add_typer(person, name="person")
 app.add_typer(mail, name="mail")
@@ -57,6 +58,7 @@ app.add_typer(notices, name="notice")
 app.add_typer(drawing, name="draw")
 app.add_typer(bank, name="bank")
 app.add_typer(claims, name="claim")
+app.add_typer(budget, name="budget")
 
 
 def _version(wanted: bool) -> None:
@@ -112,6 +114,7 @@ def command(
 
 # Last: these modules enter their commands above.
 from milepost.cli import bank as _bank_commands  # noqa: E402, F401
+from milepost.cli import budget as _budget_commands  # noqa: E402, F401
 from milepost.cli import claims as _claim_commands  # noqa: E402, F401
 from milepost.cli import (  # noqa: E402, F401
     draw,

@@ -19,6 +19,7 @@ from milepost.calendar import add_working_days, is_working_day
 from milepost.clock import OFFICE_ZONE, SimulatedClock
 from milepost.db import Database, Session
 from milepost.demo.beats import ACCOUNTS, COURSES, TWISTS, Beat, Tale
+from milepost.demo.budget import Money, begins
 from milepost.demo.office import Office
 from milepost.demo.people import HOW_MANY
 from milepost.importing.people import NewPerson, enter_people, person_id
@@ -64,6 +65,8 @@ GOALS: dict[str, tuple[tuple[str, int, str], ...]] = {
         ("archive", 12, ""), ("release_1", 0, ""),
     ),
 }  # fmt: skip
+# The programme whose money comes from two sources, with a sum that was carried over.
+TWO_SOURCES = "city-pre-subsidy"
 BANK = Behaviour(
     seed=1,
     reject=Fault(accounts=(ACCOUNTS["returned"],)),
@@ -141,16 +144,18 @@ def build_demo(
     played = scene(database, today) if scene is not None else None
     starts = [part.beats[0][0] for part in parts] + ([played.first] if played is not None else [])
     first = min(starts, default=today) - timedelta(days=3)
-    clock.set(_at(first, 8))
+    clock.set(_at(begins(first, today), 8))
     with database.session() as session:
         published = {
             code: publish(session.conn, load_programme(PROGRAMMES / f"{code}.toml"), clock)
             for code in COURSES
         }
         logins = _enter(session, password_hash)
+    finance = (actor_of("finance1"), actor_of("finance2"))
+    money = Money(database, published[TWO_SOURCES], first, today, finance)
     calls = _open_year(database, published, first, today)
     threads = [_begun(part, n, database, published, calls) for n, part in enumerate(parts)]
-    city = _City(database, clock, SimulatedBank(database, BANK), mail, now, played)
+    city = _City(database, clock, SimulatedBank(database, BANK), mail, now, money, played)
     unfinished = asyncio.run(city.live(threads, first, today, progress))
     clock.set(now)
     return Demo(today, logins, len(parts), [thread.tale.code for thread in unfinished])
@@ -275,7 +280,7 @@ def _open_year(
     calls: dict[str, UUID] = {}
     for code, version in published.items():
         office = Office(database, version, staff, name=f"demo:{code}")
-        for year in range(first.year, today.year + 1):
+        for year in range(first.year, today.year + 1) if code != TWO_SOURCES else ():
             office.vote(20_000_000_00 if code != "city-post-subsidy" else 9_000_000_00, year=year)
         for title, opens, closes in (
             ("示例年度申报指南", first, today + timedelta(days=21)),
@@ -326,6 +331,7 @@ class _City:
     bank: SimulatedBank
     mail: MailSettings | None
     now: datetime
+    money: Money
     scene: Scene | None
 
     async def live(
@@ -346,6 +352,7 @@ class _City:
                 thread = heappop(threads)
                 if self._beat(thread, day):
                     heappush(threads, thread)
+            self.money.live(day)
             if self.scene is not None:
                 self.scene.live(day)
             self._hour(day, 14)

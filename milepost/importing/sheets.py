@@ -13,9 +13,13 @@ import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 from milepost.importing.tables import FileRefused
+
+Written = str | Decimal
+"""What a cell that is written may hold."""
 
 ENDINGS = ("xlsx", "csv")
 ROWS_MAX = 20_000
@@ -184,18 +188,31 @@ def write_sheet(
     ending: str,
     title: str,
     header: Sequence[str],
-    rows: Iterable[Sequence[str]],
+    rows: Iterable[Sequence[Written]],
     notes: tuple[str, Sequence[Sequence[str]]] | None = None,
 ) -> bytes:
-    """A table as the bytes of an xlsx or CSV file; ``notes``: a second sheet's title and rows, xlsx only."""
+    """A table as the bytes of an xlsx or CSV file; ``notes``: a second sheet's title and rows, xlsx only.
+
+    A ``Decimal`` becomes a number that can be added up, with as many decimals as it has; all else is text.
+    """
     return _to_csv(header, rows) if ending == "csv" else _to_xlsx(title, header, rows, notes)
 
 
-def _to_csv(header: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
+def _written(value: Written) -> Written:
+    return value if isinstance(value, Decimal) else neutral(value)
+
+
+def _number_format(value: Decimal) -> str:
+    exponent = value.as_tuple().exponent
+    places = -exponent if isinstance(exponent, int) and exponent < 0 else 0
+    return f"#,##0.{'0' * places}" if places else "#,##0"
+
+
+def _to_csv(header: Sequence[str], rows: Iterable[Sequence[Written]]) -> bytes:
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(header)
-    writer.writerows([neutral(value) for value in row] for row in rows)
+    writer.writerows([_written(value) for value in row] for row in rows)
     # The mark at the beginning tells spreadsheet programs that it is UTF-8.
     return text.getvalue().encode("utf-8-sig")
 
@@ -203,7 +220,7 @@ def _to_csv(header: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
 def _to_xlsx(
     title: str,
     header: Sequence[str],
-    rows: Iterable[Sequence[str]],
+    rows: Iterable[Sequence[Written]],
     notes: tuple[str, Sequence[Sequence[str]]] | None,
 ) -> bytes:
     from openpyxl import Workbook
@@ -211,7 +228,7 @@ def _to_xlsx(
     from openpyxl.utils import get_column_letter
 
     book = Workbook()
-    sheets: list[tuple[Any, str, Sequence[Sequence[str]]]] = [(book.active, title, [header, *rows])]
+    sheets: list[tuple[Any, str, Sequence[Sequence[Written]]]] = [(book.active, title, [header, *rows])]
     if notes is not None:
         sheets.append((book.create_sheet(), notes[0], notes[1]))
     for sheet, name, lines in sheets:
@@ -222,10 +239,10 @@ def _to_xlsx(
             # As text, so that the long numbers that people type later keep their digits.
             column.width, column.number_format = 24, "@"
         for line in lines:
-            sheet.append([neutral(value) for value in line])
+            sheet.append([_written(value) for value in line])
         for row in sheet.iter_rows():
             for cell in row:
-                cell.number_format = "@"
+                cell.number_format = _number_format(cell.value) if isinstance(cell.value, Decimal) else "@"
                 cell.alignment = Alignment(vertical="top", wrap_text=True)
         for cell in sheet[1]:
             cell.font = Font(bold=True)
@@ -240,6 +257,7 @@ __all__ = [
     "Cell",
     "Problem",
     "SheetRow",
+    "Written",
     "neutral",
     "original",
     "read_sheet",

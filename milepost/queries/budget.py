@@ -13,7 +13,7 @@ from config.programmes import Source
 from milepost.db import Session
 from milepost.facts import HANGING
 from milepost.programmes import load_published
-from milepost.queries.sight import REACHES, Row, rows
+from milepost.queries.sight import FUNDS, REACHES, Row, rows
 from states.labels import said
 
 
@@ -160,6 +160,19 @@ def changes(session: Session, actor_id: UUID, *, limit: int = 200) -> list[Row]:
     )
 
 
+def offices_of(session: Session, actor_id: UUID | None) -> list[str]:
+    """The topmost offices whose money somebody reads; everything where nobody is named."""
+    if actor_id is None:
+        return ["/"]
+    found = session.conn.execute(
+        "SELECT DISTINCT office_path FROM role_grant WHERE person_id = %s AND revoked_at IS NULL "
+        "AND office_path IS NOT NULL AND role = ANY(%s) ORDER BY 1",
+        (actor_id, sorted(FUNDS)),
+    ).fetchall()
+    paths = [row[0] for row in found]
+    return [path for path in paths if not any(path != top and path.startswith(top) for top in paths)]
+
+
 # What forms offer to choose from -------------------------------------------------------------------------
 
 
@@ -216,6 +229,7 @@ __all__ = [
     "Line",
     "changes",
     "lines",
+    "offices_of",
     "per_cent",
     "purses",
     "source_title",

@@ -24,7 +24,8 @@ from states.step import SAME, Step
 # Inputs that say no more than why: steps that share one of these are not one form with two buttons.
 _GENERIC = frozenset({"NoInput", "Note", "Reason"})
 # Another stage; a panel that does not vote; nothing was decided against the application;
-# nothing can be owed; nothing was proposed.
+# nothing can be owed; nothing was proposed; a year that is closed, or
+# is not; somebody else's proposal.
 _NO_OCCASION = frozenset(
     {
         "stage_differs",
@@ -33,6 +34,12 @@ _NO_OCCASION = frozenset(
         "claims_not_foreseen",
         "nothing_was_paid",
         "write_off_not_proposed",
+        "purse_closed",
+        "purse_not_closed",
+        "lapse_due",
+        "lapse_not_due",
+        "nothing_left",
+        "proposed_by_another",
     }
 )
 

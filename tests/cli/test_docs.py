@@ -20,7 +20,9 @@ ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 MAP = (ROOT / "docs/map.md").read_text(encoding="utf-8")
 TABLE = set(
-    re.findall(r"`milepost ([a-z]+(?: [a-z]+)?)", README.split("## The command line")[1].split("## ")[0])
+    re.findall(
+        r"`milepost ([a-z]+(?: [a-z][a-z-]*)?)", README.split("## The command line")[1].split("## ")[0]
+    )
 )
 
 

@@ -136,11 +136,24 @@ def valid(town: Town, entry: Available, subject: UUID) -> dict[str, Any]:
     if entry.step.name == "draw.succeed":
         seat = town.all("SELECT round_id, expert_id FROM draw_seat WHERE draw_id = %s", entry.subject_id)
         given |= {"round_id": str(seat[0][0]), "expert_id": str(seat[0][1])} if seat else {}
+    if entry.step.name == "budget_change.move":
+        given["to_id"] = _purse_beside(town, entry.subject_id)
     wanted = entry.step.input.model_fields
     # What was paid of the tranche is the most that can have been spent of it.
     paid = town.one("SELECT paid_minor FROM tranche WHERE project_id = %s AND number = 1", subject)
     given["spent_minor"] = paid or 1
     return {name: value for name, value in given.items() if name in wanted}
+
+
+def _purse_beside(town: Town, purse: UUID) -> str:
+    """A budget of the same year into which money may be moved."""
+    year = town.one("SELECT fiscal_year FROM appropriation WHERE id = %s", purse)
+    found = town.one("SELECT id FROM appropriation WHERE fiscal_year = %s AND id <> %s", year, purse)
+    given = {"fiscal_year": year, "currency": "CNY", "amount_minor": 9, "office_path": "/beside/"}
+    programme = str(town.programme.id)
+    return str(
+        found or town.take("finance8", "appropriation.vote", None, programme_id=programme, **given).subject_id
+    )
 
 
 def _hold(town: Town, entry: Available, subject: UUID) -> str:

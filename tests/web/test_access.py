@@ -67,6 +67,10 @@ FUNDS = {
     "GET /forecast/sheet.{ending}",
     "GET /receivables",
     "GET /receivables/ageing.{ending}",
+    "GET /budget/execution",
+    "GET /budget/execution/sheet.{ending}",
+    "GET /budget/close-report/{year}",
+    "GET /budget/close-report/{year}/sheet.{ending}",
 }
 BANK = {"GET /bank", "GET /bank/batches/{id}"}
 POOL_READERS = {
@@ -111,6 +115,7 @@ MEMBERS = {
     "GET /rankings",
     "GET /rankings/{id}/{stage}",
     "GET /rankings/{id}/{stage}/sheet.{ending}",
+    "GET /rankings/{id}/{stage}/what-if",
     "POST /rankings/{id}/{stage}/confirm",
     "POST /rankings/{id}/{stage}/steps",
     "GET /draws",
