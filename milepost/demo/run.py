@@ -39,7 +39,7 @@ TO_SEE: dict[str, Text] = {
         en="a draw to conclude today (any five digits), two rounds to score; ranking, notice, objection",
     ),
     "finance_officer": Text(
-        zh="拨付申请、审批、放款，同一笔须三人；一笔银行未回音；H-01、H-02 费用申报待审核；一项预算追加待确认",
+        zh="拨付申请、审批、放款，同一笔须三人；H-01、H-02 费用申报待审核；一项预算追加待确认",
         en="payments to request, approve, release; cost claims to examine; a change of budget to confirm",
     ),
     "evaluator": Text(zh="已提交的里程碑待评价", en="reported milestones to decide"),
