@@ -8,9 +8,9 @@ from the tranche's id, so the same records on the same day give the same figures
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from random import Random
 from uuid import UUID
@@ -27,6 +27,10 @@ LOW, MIDDLE, HIGH = 10, 50, 90
 _NO_HISTORY = {"report": (-30, 0, 30, 90, 240), "decide": (5, 20, 45, 120), "pay": (5, 15, 30, 90)}
 Case = tuple[int, int, int]
 """One leg of one tranche: the quarter in which it began, its days, and how it ended as in ``Leg``."""
+_BITS = 60
+WHOLE = 1 << _BITS
+# What rounding may leave over of a whole.
+_NOTHING = WHOLE >> 30
 _LEGS = ("report", "decide", "pay")
 
 
@@ -78,44 +82,55 @@ class Planned:
             yield "pay", self.earned_on, self.paid_on
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Leg:
-    """How long one leg took, in days, in order; ``ended``: 1 it was gone, 0 still under way, -1 dropped."""
+    """How likely a leg took so many days: the product-limit estimate, in parts of ``WHOLE``.
 
-    times: list[int] = field(default_factory=list)
-    ended: list[int] = field(default_factory=list)
+    ``days`` in order, each with the share of the whole that is gone by then (``gone``); None in ``outcomes``
+    where it is gone because it was dropped. What is never gone is left over at the end.
+    """
 
-    @property
-    def finished(self) -> int:
-        """How many went it to the end."""
-        return sum(1 for end in self.ended if end == 1)
+    days: tuple[int, ...]
+    outcomes: tuple[int | None, ...]
+    gone: tuple[int, ...]
 
     @classmethod
     def of(cls, cases: Iterable[tuple[int, int]]) -> Leg:
-        """From days and ends, in any order."""
-        ordered = sorted(cases, key=lambda case: (case[0], -case[1]))
-        return cls([time for time, _ in ordered], [end for _, end in ordered])
+        """From days and how each ended (1 gone, 0 still under way, -1 dropped), in any order."""
+        at: dict[int, Counter[int]] = defaultdict(Counter)
+        left = 0
+        for time, how in cases:
+            at[time][how] += 1
+            left += 1
+        days: list[int] = []
+        outcomes: list[int | None] = []
+        gone: list[int] = []
+        share = 0
+        for time in sorted(at):
+            still = WHOLE - share
+            for how, outcome in ((1, time), (-1, None)):
+                if count := at[time][how]:
+                    share += still * count // left
+                    days.append(time)
+                    outcomes.append(outcome)
+                    gone.append(share)
+            left -= at[time].total()
+        return cls(tuple(days), tuple(outcomes), tuple(gone))
 
-    def draw(self, elapsed: int, chance: Random) -> int | None:
-        """The days of one case that took longer than ``elapsed``; None: it will not come.
+    def after(self, elapsed: int) -> int:
+        """The share that is gone by a day; what is drawn of those that take longer lies above it."""
+        known = bisect_right(self.days, elapsed)
+        return self.gone[known - 1] if known else 0
 
-        A case that is still under way hands its turn on to those that took longer than it has so far.
-        """
-        times, count = self.times, len(self.times)
-        at = bisect_right(times, elapsed)
-        if at == count:
-            # Longer than anything seen: every second never comes, the others take as long again.
-            if chance.getrandbits(1) or not count:
+    def draw(self, elapsed: int, beyond: int, chance: Random) -> int | None:
+        """The days of a case longer than ``elapsed``, whose share is ``beyond``; None: it never comes."""
+        if WHOLE - beyond < _NOTHING:
+            # All that ever began it were through by now: every second never comes, the others start again.
+            if chance.getrandbits(1) or not self.days:
                 return None
-            return elapsed + abs(times[chance.getrandbits(32) * count >> 32]) + 1
-        while at < count:
-            n = at + (chance.getrandbits(32) * (count - at) >> 32)
-            if self.ended[n] == 1:
-                return times[n]
-            if self.ended[n] == -1:
-                return None
-            at = bisect_right(times, times[n])
-        return None
+            return elapsed + abs(self.days[chance.getrandbits(32) * len(self.days) >> 32]) + 1
+        at = bisect_right(self.gone, beyond + (chance.getrandbits(_BITS) * (WHOLE - beyond) >> _BITS))
+        return self.outcomes[at] if at < len(self.outcomes) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,8 +270,13 @@ def months_from(day: date, count: int) -> tuple[date, ...]:
     return tuple(date((first + n) // 12, (first + n) % 12 + 1, 1) for n in range(count))
 
 
+def scenarios_for(tranches: int) -> int:
+    """So many scenarios that a page is drawn in seconds: fewer where there are many tranches to sum."""
+    return max(2 * YEARS, min(SCENARIOS, 200_000 // max(tranches, 1) // YEARS * YEARS))
+
+
 def forecast(
-    plans: Sequence[Planned], day: date, *, months: int = MONTHS, scenarios: int = SCENARIOS
+    plans: Sequence[Planned], day: date, *, months: int = MONTHS, scenarios: int | None = None
 ) -> Forecast:
     """What will be paid in the months from ``day`` on, as far as the records of that day tell."""
     known = [plan for one in plans if (plan := one.at(day)) is not None]
@@ -266,6 +286,7 @@ def forecast(
     planned: dict[tuple[str, str, str], list[int]] = {}
     still: dict[tuple[str, str, str], int] = defaultdict(int)
     waiting = [plan for plan in known if plan.paid_on is None and plan.dropped_on is None]
+    scenarios = scenarios or scenarios_for(len(waiting))
     for plan in waiting:
         keys = [
             ("all", "", plan.currency),
@@ -306,19 +327,25 @@ def _months(
 ) -> Iterator[int | None]:
     """By scenario the month in which a tranche is paid; None: not within those ahead."""
     chance = Random(plan.id.int)
-    steps = _steps(plan, history)
+    today = day.toordinal()
+    starts = [month.toordinal() for month in (*ahead, months_from(ahead[-1], 2)[1])]
+    # A leg under way has already lasted so long; one that is still to begin has lasted nothing.
+    ways: list[tuple[int, list[tuple[Leg, int]]]] = []
+    for begun, years in _steps(plan, history):
+        elapsed = today - begun.toordinal() if begun is not None else -1
+        ways.append((elapsed, [(leg, leg.after(elapsed)) for leg in years]))
+    first = today - ways[0][0]
     for scenario in range(scenarios):
-        at: date | None = None
-        for begun, years in steps:
-            start = begun or at
-            assert start is not None, "the first leg's beginning is on record"
-            # A leg under way has already lasted so long; one that is still to begin has lasted nothing.
-            elapsed = (day - start).days if begun is not None else -1
-            days = years[scenario % YEARS].draw(elapsed, chance)
-            at = start + timedelta(days=days) if days is not None and days < 20_000 else None
-            if at is None:
+        at: int | None = first
+        for elapsed, possible in ways:
+            leg, beyond = possible[scenario % YEARS]
+            days = leg.draw(elapsed, beyond, chance)
+            if days is None:
+                at = None
                 break
-        yield None if at is None else _index(max(at, day), ahead)
+            at = (at or first) + days
+        month = None if at is None else bisect_right(starts, max(at, today)) - 1
+        yield month if month is not None and month < len(ahead) else None
 
 
 def _steps(plan: Planned, history: History) -> list[tuple[date | None, list[Leg]]]:

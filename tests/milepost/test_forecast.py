@@ -115,8 +115,12 @@ def test_a_case_under_way_hands_its_turn_to_those_that_took_longer() -> None:
     """The share of each duration is that of the product-limit estimate: 1/2 and 1/2, not 2/3 and 1/3."""
     leg = Leg.of([(10, 0), (20, 1), (30, 1)])
     chance = Random(3)
-    drawn = [leg.draw(-1, chance) for _ in range(4000)]
-    assert set(drawn) == {20, 30} and 1850 < drawn.count(20) < 2150
-    assert {leg.draw(25, chance) for _ in range(50)} == {30}
-    beyond = [leg.draw(40, chance) for _ in range(400)]
+
+    def drawn(elapsed: int, count: int) -> list[int | None]:
+        return [leg.draw(elapsed, leg.after(elapsed), chance) for _ in range(count)]
+
+    found = drawn(-1, 4000)
+    assert set(found) == {20, 30} and 1850 < found.count(20) < 2150
+    assert set(drawn(25, 50)) == {30}
+    beyond = drawn(40, 400)
     assert None in beyond and all(days is None or days > 40 for days in beyond)
