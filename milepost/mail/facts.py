@@ -20,7 +20,7 @@ from uuid import UUID
 import psycopg
 
 from milepost.experts.links import code_of, invitation_key, shown_code, signed_link
-from milepost.mail.payment_facts import COLUMNS, JOINS, paid_values
+from milepost.mail.payment_facts import COLUMNS, JOINS, paid_values, shows_payments
 from milepost.mail.templates import catalogue
 from milepost.queries.reviews import blinded_programmes, reference
 from schema.money import Money
@@ -111,6 +111,8 @@ def _link(row: Mapping[str, Any], today: date, public_url: str, key: bytes) -> s
     """Where the reader goes on: an expert by a link of their own, that opens no log-in by itself."""
     if row["template"] == "bank_exceptions":
         return f"{public_url}/bank"
+    if row["own_task"] is None and row["payment_id"] and shows_payments(row["roles"]):
+        return f"{public_url}/payments/{row['payment_id']}"
     if row["own_task"] is None:
         return f"{public_url}/projects/{row['project_id']}" if row["project_id"] else public_url
     if row["task_state"] == "taken_away":

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from milepost.capitals import capitals
+from milepost.queries.sight import SEES
 from milepost.reports.earned import earned_by, next_payment
 from schema.money import Money
 from states.labels import said
 
 # Columns beside those of every mail; ``y`` is the payment, ``t`` its tranche.
-COLUMNS = """y.bank_reference, y.settled_on, t.waits_for, ym.number AS earned_number,
+COLUMNS = """y.id AS payment_id, y.bank_reference, y.settled_on, t.waits_for, ym.number AS earned_number,
   ym.title AS earned_title,
   right(replace(yk.account_no, ' ', ''), 4) AS account_tail, length(yk.account_no) AS account_length,
   x.number AS next_tranche, x.amount_minor AS next_minor, x.waits_for AS next_waits,
@@ -47,6 +48,11 @@ def paid_values(row: Mapping[str, Any], locale: str) -> dict[str, str]:
     }
 
 
+def shows_payments(roles: Iterable[str]) -> bool:
+    """Whether a payment's own page is for somebody with these roles: there the mail leads them."""
+    return any("payment" in SEES.get(role, frozenset()) for role in roles)
+
+
 PAID_NAMES = frozenset({"account_tail", "bank_reference", "capitals", "next_payment", "paid_for"})
 
 
@@ -55,4 +61,4 @@ def _line(text: str) -> str:
     return " ".join("".join(c if unicodedata.category(c)[0] != "C" else " " for c in text).split())
 
 
-__all__ = ["COLUMNS", "JOINS", "PAID_NAMES", "paid_values"]
+__all__ = ["COLUMNS", "JOINS", "PAID_NAMES", "paid_values", "shows_payments"]

@@ -146,10 +146,13 @@ def _mailed(site: Site, paid: UUID) -> None:
             (applicant, paid),
         ).fetchone()
         assert row is not None
-        letter = load_letters(session.conn, [row[0]], today=site.world.clock.today(), public_url="")[0]
+        letter = load_letters(
+            session.conn, [row[0]], today=site.world.clock.today(), public_url="https://office.example"
+        )[0]
     subject, body = render(letter.locale, letter.template, letter.values)
     reference = site.world.value("SELECT bank_reference FROM payment WHERE id = %s", paid)
     today = site.world.clock.today()
+    assert f"https://office.example/payments/{paid}\n" in body
     assert "已到账：500,000.00元" in subject and ACCOUNT not in body
     for part in (
         f"已于 {today.year}年{today.month}月{today.day}日 付出",
