@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from uuid import UUID
@@ -305,3 +306,13 @@ def states_in_use(session: Session) -> list[str]:
 def overdue(due_on: date | None, today: date) -> bool:
     """Whether a day has passed: a deadline lasts to the end of its day."""
     return due_on is not None and due_on < today
+
+
+def stage_left(session: Session, project_id: UUID, stages: Sequence[str]) -> str | None:
+    """The stage in which a project was last, of those of its programme; None if it never was in one."""
+    found = session.conn.execute(
+        "SELECT from_state FROM event WHERE subject_id = %s AND from_state = ANY(%s) "
+        "ORDER BY subject_seq DESC LIMIT 1",
+        (project_id, list(stages)),
+    ).fetchone()
+    return str(found[0]) if found else None

@@ -6,7 +6,10 @@ commitment can compare it with the list, take the record away and compute it aga
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +19,7 @@ from starlette.responses import HTMLResponse, Response
 from milepost.queries import draws
 from milepost.queries.draws import DrawView
 from milepost.queries.sight import DRAWS, Row
+from milepost.web.markup import rendered
 from milepost.web.offers import Offer, offers_for, roots
 from milepost.web.public import language
 from milepost.web.render import environment, page
@@ -141,6 +145,46 @@ def show_published(request: Request, visitor: Anyone, after: str = "") -> Respon
         "content-language": "zh-CN" if locale == "zh" else "en",
     }
     return HTMLResponse(html, headers=headers)
+
+
+METHOD = Path(__file__).resolve().parents[2] / "docs" / "draw.md"
+"""How experts are drawn, for whoever wants to compute a draw without a program of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class MethodPage:
+    """The description in the reader's language, with the example that both languages share."""
+
+    html: str
+
+
+@lru_cache(maxsize=2)
+def method(locale: str) -> str:
+    """The description as HTML, in one language."""
+    _, chinese, english, example = re.split(r"(?m)^## .*\n", METHOD.read_text(encoding="utf-8"))
+    title = "## 例 · Example\n"
+    return rendered((chinese if locale == "zh" else english) + title + example)
+
+
+@router.get("/public/draws/method")
+def show_method(request: Request, visitor: Anyone) -> Response:
+    """How experts are drawn: no log-in."""
+    if not METHOD.is_file():
+        raise Missing
+    locale = language(request, visitor)
+    template = environment(locale, visitor.web.settings.timezone).get_template("public_method.html")
+    html = template.render(view=MethodPage(method(locale)), path=request.url.path)
+    headers = {"vary": "accept-language", "content-language": "zh-CN" if locale == "zh" else "en"}
+    return HTMLResponse(html, headers=headers)
+
+
+@router.get("/public/draws/method.md")
+def take_method(visitor: Anyone) -> Response:
+    """The same as it is written, in both languages."""
+    if not METHOD.is_file():
+        raise Missing
+    headers = {"content-disposition": 'attachment; filename="draw.md"'}
+    return Response(METHOD.read_bytes(), media_type="text/markdown; charset=utf-8", headers=headers)
 
 
 @router.get("/public/draws/{commitment}.json")

@@ -69,6 +69,7 @@ class PoolPage:
     asked: dict[str, str]
     standings: tuple[str, ...]
     may_enrol: bool
+    places: Mapping[str, str]
     words: Words = field(default_factory=Words)
 
 
@@ -93,8 +94,15 @@ def show_pool(
         asked["standing"] = ""
     given: dict[str, Any] = {**asked, "after": after[:100]}
     found = reads.expert_list(visitor.session, visitor.id, **given)
-    view = PoolPage(found.rows, found.next, asked, standings, may_enrol(visitor))
+    view = PoolPage(found.rows, found.next, asked, standings, may_enrol(visitor), _places(visitor))
     return page(visitor, "experts.html", view)
+
+
+def _places(visitor: Visitor) -> Mapping[str, str]:
+    """What the regions are called, by path; a region without an office of its own has no name."""
+    named = office.offices(visitor.session)
+    found = {row["path"]: said(words(row["name_zh"], row["name_en"]), visitor.locale) for row in named}
+    return {"/": "全境" if visitor.locale == "zh" else "Everywhere", **found}
 
 
 def may_enrol(visitor: Visitor) -> bool:
@@ -196,6 +204,7 @@ class ExpertPage:
     alike: list[tuple[str, str, list[Any]]]
     offices: list[Row]
     load_max: int
+    places: Mapping[str, str]
     words: Words = field(default_factory=Words)
 
 
@@ -238,6 +247,7 @@ def _expert(
         alike,
         office.offices(visitor.session) if "standing" in row["sees"] else [],
         pool.load_given(visitor.session, entry) if entry else 0,
+        _places(visitor),
     )
     return page(visitor, "expert.html", view, status=422 if error else 200)
 

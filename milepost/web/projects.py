@@ -21,6 +21,7 @@ from milepost.queries.projects import (
     own_task,
     project_list,
     project_view,
+    stage_left,
     states_in_use,
 )
 from milepost.queries.reviews import expert_task
@@ -134,13 +135,16 @@ class ProjectPage:
     categories: dict[str, str]
 
 
-def _stages(project: ProjectView) -> list[tuple[str, str]]:
-    """The stages in order, each past, present or ahead; none is present once the project left the line."""
+def _stages(visitor: Visitor, project: ProjectView) -> list[tuple[str, str]]:
+    """The stages in order, each past, present or ahead; where a project left the line, its last one ended."""
     stages = project.compiled.programme.stages
     at = project.row["state"]
     at = project.row["suspended_from"] if at == "suspended" else at
     ended = project.row["state"].startswith("closed") or project.row["state"] == "archived"
     where = stages.index(at) if at in stages else len(stages) if ended else -1
+    if where == -1 and (last := stage_left(visitor.session, project.row["id"], stages)) is not None:
+        out = stages.index(last)
+        return [(s, "past" if i < out else "ended" if i == out else "ahead") for i, s in enumerate(stages)]
     return [(s, "past" if i < where else "present" if i == where else "ahead") for i, s in enumerate(stages)]
 
 
@@ -165,7 +169,7 @@ def project(visitor: Member, id: UUID, before: str = "") -> Response:
     view = ProjectPage(
         found,
         offers,
-        _stages(found),
+        _stages(visitor, found),
         described(visitor.session, digests),
         happenings,
         earlier,

@@ -40,6 +40,8 @@ ANYBODY = {
     "GET /public/notices/{id}",
     "GET /public/notices/lists/{programme_id}/{opens_on}",
     "GET /public/draws",
+    "GET /public/draws/method",
+    "GET /public/draws/method.md",
     "GET /public/draws/{commitment}.json",
     "GET /invitations/{token}",
     "POST /invitations/{token}/code",

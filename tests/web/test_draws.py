@@ -16,6 +16,7 @@ from milepost.experts import records
 from milepost.experts.draw_names import check_names
 from milepost.experts.draw_record import read
 from milepost.experts.draw_verify import verify
+from milepost.web.draws import METHOD
 from tests.builders import World, published
 from tests.experts import second_draw
 from tests.web.conftest import ROLES, Reader, Site, form_of, message_codes
@@ -195,6 +196,17 @@ def test_the_public_page_gives_everybody_the_record_without_a_log_in_and_without
     assert reader.get(f"/public/draws/{'0' * 64}.json").status_code == 404
     for role in ("applicant", "expert"):
         assert site.the(role).get("/public/draws").status_code == 200
+
+
+def test_anybody_reads_how_experts_are_drawn_in_either_language(site: Site) -> None:
+    reader = site.anonymous()
+    assert "/public/draws/method" in reader.get("/public/draws").text
+    for lang, word, other in (("zh", "名次", "The idea"), ("en", "The idea", "思路")):
+        answer = reader.get(f"/public/draws/method?lang={lang}")
+        assert answer.status_code == 200 and word in answer.text and other not in answer.text
+        assert "<table>" in answer.text and "milepost-draw/2:seed:" in answer.text
+        assert "**" not in answer.text and "| key" not in answer.text and "```" not in answer.text
+    assert reader.get("/public/draws/method.md").content == METHOD.read_bytes()
 
 
 def test_a_commitment_is_public_before_the_value_exists(site: Site, database: Database) -> None:
