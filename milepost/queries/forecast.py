@@ -18,7 +18,8 @@ _SQL = f"""{{mine}} e AS MATERIALIZED (SELECT subject_id, step, min(at) AS first
     WHERE step IN {_STEPS} GROUP BY 1, 2),
   over AS (SELECT subject_id, min(at) AS first FROM event
     WHERE noun = 'project' AND from_state <> to_state AND to_state IN {_ENDS} GROUP BY 1)
-  SELECT t.id, p.programme_code, p.office_path, t.waits_for, t.amount_minor, t.currency, m.due_on, m.state,
+  SELECT t.id, p.programme_code, p.office_path, t.waits_for, t.currency, m.due_on, m.state,
+    coalesce(s.amount_minor, t.payable_minor, t.amount_minor) AS amount_minor, t.due_on AS day,
     pl.first AS planned_at, mr.first AS reported_at, ma.last AS accepted_at, md.last AS undone_at,
     ci.last AS completed_at, ra.last AS acceptance_at, p.acceptance_outcome, o.first AS over_at,
     (SELECT max(x.due_on) FROM milestone x WHERE x.project_id = p.id) AS last_due, s.settled_on
@@ -64,6 +65,8 @@ def _planned(row: dict[str, Any], day: Any) -> Planned:
         earned = day(row["acceptance_at"]) if passed else None
         # Without a stage of implementation the acceptance itself is the first that is heard of it.
         ready = ready or earned
+    elif waits_for == "day":
+        due, ready, earned = row["day"], None, row["day"] or planned_on
     else:
         due, ready, earned = None, None, planned_on
     paid = row["settled_on"]

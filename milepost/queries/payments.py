@@ -13,6 +13,7 @@ from milepost.queries.timeline import Happening, happening, told_to_grantees
 from states.gate_labels import GATE_STEPS
 
 _PAYMENT = """SELECT s.*, t.number, t.code AS tranche_code, t.waits_for, t.previous_id, t.spent_minor,
+    t.due_on AS tranche_due_on,
     m.number AS milestone_number, m.title AS milestone_title, m.state AS milestone_state,
     m.due_on AS milestone_due_on, m.reported_on, m.decided_on, m.documents, ev.name AS evaluator,
     p.code, p.title, p.unit_name, p.leader_name, p.office_path, p.programme_id, p.programme_code,

@@ -31,6 +31,8 @@ _BITS = 60
 WHOLE = 1 << _BITS
 # What rounding may leave over of a whole.
 _NOTHING = WHOLE >> 30
+# What waits for nobody's report: paid on signing, or on a day.
+_AT_ONCE = ("agreement", "day")
 _LEGS = ("report", "decide", "pay")
 
 
@@ -66,14 +68,15 @@ class Planned:
         return replace(
             self,
             ready_on=seen(self.ready_on),
-            earned_on=seen(self.earned_on),
+            # The day of an instalment is agreed from the beginning.
+            earned_on=self.earned_on if self.waits_for in _AT_ONCE else seen(self.earned_on),
             paid_on=seen(self.paid_on),
             dropped_on=seen(self.dropped_on),
         )
 
     def legs(self) -> Iterator[tuple[str, date, date | None]]:
         """The legs it has begun: which, from when, and when it ended."""
-        if self.waits_for != "agreement":
+        if self.waits_for not in _AT_ONCE:
             anchor = self.due_on or self.planned_on
             yield ("report" if self.due_on else "report_undated"), anchor, self.ready_on
             if self.ready_on is not None:

@@ -48,6 +48,16 @@ def account_label(kind: str) -> Text:
     return ACCOUNTS.get(kind) or words(kind, kind)
 
 
+# What may stand beside a duty's person, by its column.
+BESIDE: Mapping[str, Text] = {"for": words("代", "for")}
+
+
+def beside(column: str) -> Text:
+    """What another person or word beside a duty is: who was acted for, and whatever else its row says."""
+    plain = column.replace("_", " ")
+    return BESIDE.get(column) or words(plain, plain)
+
+
 def last_digits(account_no: str | None) -> str:
     """The last four characters of an account; nothing where there is none."""
     bare = (account_no or "").replace(" ", "")
@@ -126,6 +136,7 @@ __all__ = [
     "OUTCOMES",
     "TRANSFERS",
     "account_label",
+    "beside",
     "both",
     "headline",
     "last_digits",

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from config.programmes import Text
 from milepost.documents import Stored, described
 from milepost.queries.payments import payment_sight
-from milepost.reports.payment_words import BANK_SAID, OUTCOMES, TRANSFERS, account_label
+from milepost.reports.payment_words import BANK_SAID, OUTCOMES, TRANSFERS, account_label, beside
 from milepost.web.offers import Offer, offers_for
 from milepost.web.render import page
 from milepost.web.visitor import Member, Missing, Visitor
@@ -33,6 +33,7 @@ class PaymentPage:
     papers: list[Kind]
     titles: dict[Kind, Text]
     account_label: Callable[[str], Text] = account_label
+    beside: Callable[[str], Text] = beside
     transfers: Any = None
     said: Any = None
     outcomes: Any = None

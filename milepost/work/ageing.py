@@ -56,17 +56,20 @@ _ITEMS = f"""
   SELECT 'tranche', y.id, {_P}, y.state, CASE WHEN t.waits_for = 'acceptance' THEN
       (SELECT max(e.at) FROM event e WHERE e.chain_id = p.id AND e.step = 'project.record_acceptance')
       WHEN m.decided_on IS NULL AND p.agreement_signed_on IS NULL THEN {_MOVED.format("y.id")} END,
-    coalesce(m.decided_on, p.agreement_signed_on), NULL, NULL, NULL, c.blocked, y.amount_minor, y.currency,
-    t.number
+    coalesce(m.decided_on, t.due_on, p.agreement_signed_on), NULL, NULL, NULL, c.blocked, y.amount_minor,
+    y.currency, t.number
     FROM payment y JOIN project p ON p.id = y.project_id JOIN tranche t ON t.id = y.tranche_id
     JOIN payment_check c ON c.payment_id = y.id LEFT JOIN milestone m ON m.id = y.milestone_id
    WHERE y.state = 'planned' AND c.blocked <> '[]' AND NOT c.blocked @> jsonb_build_array(
-     jsonb_build_object('code', CASE t.waits_for {_AWAITED} ELSE '' END)) AND {{scope}}
+     jsonb_build_object('code', CASE t.waits_for {_AWAITED} ELSE '' END))
+     AND NOT EXISTS (SELECT 1 FROM jsonb_array_elements(c.blocked) b WHERE b ->> 'code' = ANY(%(not_yet)s))
+     AND {{scope}}
   UNION ALL
   SELECT 'milestone', m.id, {_P}, m.state, CASE WHEN m.state = 'returned' THEN {_MOVED.format("m.id")} END,
     CASE m.state WHEN 'overdue' THEN m.due_on WHEN 'reported' THEN m.reported_on END, d.due_on, d.who,
     CASE WHEN m.state = 'reported' THEN n.name END, NULL,
-    (SELECT sum(t.amount_minor - t.paid_minor)::bigint FROM tranche t WHERE t.milestone_id = m.id),
+    (SELECT sum(coalesce(t.payable_minor, t.amount_minor) - t.paid_minor)::bigint FROM tranche t
+      WHERE t.milestone_id = m.id),
     p.currency, m.number
     FROM milestone m JOIN project p ON p.id = m.project_id LEFT JOIN person n ON n.id = m.evaluator_id
     {_DEADLINE.format("m.id")}
@@ -79,6 +82,8 @@ _EXCEPTIONS = f"""SELECT 'exception' AS kind, x.id, {_P}, x.state, x.raised_at A
   LEFT JOIN bank_entry e ON e.id = x.entry_id {_DEADLINE.format("x.id")}
  WHERE x.state = 'open' AND {{scope}} AND starts_with(x.office_path, %(office)s)
    AND (%(programme)s = '' OR p.programme_code = %(programme)s) ORDER BY x.raised_at, x.id LIMIT {MOST}"""
+# Nobody is late while its day has not come, or while the tranches before it are under way.
+_NOT_YET = ["day_to_come", "others_unpaid"]
 _GRANTEES = frozenset({"applicant", "principal_investigator"})
 _IN = """(%(programme)s = '' OR p.programme_code = %(programme)s)
   AND starts_with(p.office_path, %(office)s)"""
@@ -188,7 +193,13 @@ def _total_json(total: Total) -> dict[str, Any]:
 def ageing(session: Session, actor_id: UUID | None, *, programme: str = "", office: str = "") -> Ageing:
     """What waits now in the projects whose money the actor sees; None: in all. Exceptions for ``BANK``."""
     roles = holds_role(FUNDS) if actor_id is not None else "true"
-    asked = {"actor": actor_id, "programme": programme, "office": office or "/", "most": MOST}
+    asked = {
+        "actor": actor_id,
+        "programme": programme,
+        "office": office or "/",
+        "most": MOST,
+        "not_yet": _NOT_YET,
+    }
     mine = f"WITH {MINE} " if actor_id is not None else ""
     items = _ITEMS.format(scope=f"{roles} AND {_IN}")
     found = rows(

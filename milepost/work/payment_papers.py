@@ -14,7 +14,7 @@ from config.programmes import Text
 from milepost.capitals import capitals
 from milepost.queries.sight import FUNDS, Row
 from milepost.reports.earned import earned_by
-from milepost.reports.payment_words import account_label
+from milepost.reports.payment_words import account_label, beside
 from milepost.work.payment_why import Duty, PaymentWhy
 from schema.money import Money
 from states.labels import duty_label, step_label
@@ -56,6 +56,11 @@ class Paper:
         """What stands at its head."""
         return TITLES[self.kind]
 
+    @staticmethod
+    def beside(column: str) -> Text:
+        """What stands beside a person: who was acted for."""
+        return beside(column)
+
     @property
     def total_minor(self) -> int:
         """The sum of the debit side, which is that of the credit side."""
@@ -66,7 +71,7 @@ class Paper:
     @property
     def signers(self) -> list[Duty]:
         """Who is to be named on it: everybody with a duty, in the order in which they did it."""
-        return [duty for duty in self.why.duties if duty.duty != "payee_editor"]
+        return [duty for duty in self.why.duties if duty.duty not in ("payee_editor", "represented")]
 
     def as_json(self) -> dict[str, Any]:
         """For programs; the shape is stable."""

@@ -91,6 +91,16 @@ def test_where_everything_always_took_as_long_the_range_is_one_sum() -> None:
     assert found.few == ()
 
 
+def test_an_instalment_is_expected_after_its_day() -> None:
+    past = [gone(n, 0, 5, 10) for n in range(40)]
+    agreed = date(2024, 3, 25)
+    instalment = tranche(100, waits_for="day", due_on=agreed, earned_on=agreed)
+    line = forecast([*past, instalment], DAY, months=4).of("all", "CNY")
+    assert line is not None
+    assert [band.middle for band in line.bands] == [0, 0, 0, 10_000], "paid ten days after 25 March"
+    assert [band.planned_minor for band in line.bands] == [0, 0, 10_000, 0]
+
+
 def test_with_few_cases_it_says_so_and_is_wider() -> None:
     waiting = [tranche(1000 + n, ready_on=DAY, earned_on=DAY) for n in range(10)]
     few = forecast([*(gone(n, 0, 5, 10) for n in range(5)), *waiting], DAY, months=6)
