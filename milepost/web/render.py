@@ -63,7 +63,7 @@ _QUIET = frozenset(
 
 def tone(noun: str, state: str) -> str:
     """How a state looks: good, bad, quiet or under way."""
-    if noun == "task" and state == "accepted":
+    if (noun, state) in (("task", "accepted"), ("claim", "submitted")):
         return "live"
     return "good" if state in _GOOD else "bad" if state in _BAD else "quiet" if state in _QUIET else "live"
 

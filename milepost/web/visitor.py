@@ -259,7 +259,7 @@ async def loose_form(
 
 def _form_of(request: Request) -> Any:
     # A cost claim has many lines, each with a file; every other form is small.
-    many = request.url.path.startswith("/steps/claim.")
+    many = request.url.path.startswith(("/steps/claim.", "/claims/"))
     files, fields = (200, 10_000) if many else (20, 1000)
     return request.form(max_files=files, max_fields=fields, max_part_size=1024 * 1024)
 

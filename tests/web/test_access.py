@@ -95,6 +95,7 @@ MEMBERS = {
     "GET /payments/{id}",
     "GET /payments/{id}/papers/{kind}",
     "GET /claims/{id}",
+    "POST /claims/{id}/lines",
     "GET /projects/{id}/papers/{digest}",
     "GET /claims/{id}/evidence/{digest}",
     "GET /tasks/{id}",

@@ -13,7 +13,7 @@ from milepost.clock import SimulatedClock
 from milepost.db import Database
 from milepost.web.app import create_app
 from tests.builders import FIRST_DAY, build
-from tests.web.conftest import Reader, Site, message_codes
+from tests.web.conftest import Reader, Site, form_of, message_codes
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "cost-claims" / "programme.toml"
 PDF = b"%PDF-1.7 invoice"
@@ -135,3 +135,26 @@ def test_a_budget_stands_beside_what_was_claimed(site: Site) -> None:
     page = grantee.get(f"/projects/{project}").text
     assert "5,000.00 CNY" in page and "Staff" in page
     assert 'value="5000.00"' in grantee.get(f"/steps/project.set_budget/{project}").text
+
+
+def test_a_table_is_taken_in_with_its_files_and_each_bad_row_is_named(site: Site) -> None:
+    project = site.world.project_at("implementation")
+    grantee = site.the("applicant")
+    assert send(grantee, "claim.open", project, **PERIOD, **rows(payee=[""])).status_code == 303
+    claim = site.world.value("SELECT id FROM claim")
+    head = "科目,日期,收款方,发票号码,事由,金额,凭证\n"
+    table = head + '劳务费,2025-02-03,张三,,二月劳务,"1,000",a.pdf\n餐费,2025-02-03,饭店,,聚餐,10,\n'
+    files = [
+        ("table", ("costs.csv", table.encode(), "text/csv")),
+        ("papers", ("a.pdf", PDF, "application/pdf")),
+    ]
+    page = grantee.get(f"/claims/{claim}").text
+    token = {"csrf": form_of(page, f"/claims/{claim}/lines")["csrf"]}
+    answer = grantee.client.post(f"/claims/{claim}/lines", data=token, files=files)
+    assert answer.status_code == 422 and 'data-row="3" data-code="category_unknown"' in answer.text
+    assert "1 lines taken" in answer.text and "a.pdf" in answer.text
+    assert site.world.value("SELECT jsonb_array_length(lines) FROM claim") == 1
+    stranger = site.reader(site.stranger("applicant"))
+    token = {"csrf": stranger.csrf()}
+    files[0] = ("table", ("costs.csv", table.encode(), "text/csv"))
+    assert stranger.client.post(f"/claims/{claim}/lines", data=token, files=files).status_code == 404
