@@ -293,6 +293,14 @@ class Budget(Shape):
     fits_before_approval: bool = False
 
 
+class Lateness(Shape):
+    """Interest that the office owes for paying later than ``promised_days`` after a payment fell due."""
+
+    rate: Share
+    promised_days: int = Field(ge=0, le=3650)
+    days_in_year: Literal[360, 365] = 365
+
+
 class Deadline(Shape):
     """How long a subject may stay in a state: ``of`` is "noun.state"; ``act`` is what happens by itself then.
 
@@ -349,6 +357,9 @@ class Programme(Shape):
     budget: Budget = Budget()
     retention: Share | None = Field(
         default=None, description="held back of every tranche, paid by the last one after acceptance"
+    )
+    late_interest: Lateness | None = Field(
+        default=None, description="what the office owes for paying late, by the year"
     )
     before_balance_at_most: Share | None = Field(
         default=None, description="the most that is paid before the last tranche"

@@ -9,6 +9,7 @@ due. Whoever has to offset something takes it from ``amount_minor``; nothing her
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from fractions import Fraction
 
 from config.programmes import Programme, Tranche
@@ -32,6 +33,14 @@ class Figures:
     cap_minor: int | None = None
     minimum_minor: int = 0
     retention: Fraction = ZERO
+
+
+@dataclass(frozen=True, slots=True)
+class LateInterest:
+    """How many days a payment is beyond what was promised, and what is owed for them in minor units."""
+
+    days: int
+    amount_minor: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +69,25 @@ def payable(figures: Figures) -> Payable:
     due = entitled - cleared
     held = int(due * figures.retention)
     return Payable(due - held, held, cleared)
+
+
+def late_interest(amount_minor: int, days_late: int, rate: Fraction, days_in_year: int) -> int:
+    """What is owed for paying late: amount × rate × days / year, exactly, then rounded half up to the unit.
+
+    >>> late_interest(1_000_000, 10, Fraction(8, 100), 365)
+    2192
+    """
+    owed = Fraction(amount_minor * max(0, days_late)) * rate / days_in_year
+    return int(owed + Fraction(1, 2))
+
+
+def interest_owed(programme: Programme, amount_minor: int, fell_due: date | None, paid: date) -> LateInterest:
+    """The days beyond those promised, counted from the day after it fell due, and the interest for them."""
+    rule = programme.late_interest
+    if rule is None or fell_due is None:
+        return LateInterest(0, 0)
+    late = max(0, (paid - fell_due).days - rule.promised_days)
+    return LateInterest(late, late_interest(amount_minor, late, rule.rate, rule.days_in_year))
 
 
 def tranche_of(programme: Programme, code: str) -> Tranche:
@@ -95,4 +123,14 @@ def sum_now(case: Case) -> int:
     return int(case.here["amount_minor"])
 
 
-__all__ = ["Figures", "Payable", "computed", "payable", "sum_now", "tranche_of"]
+__all__ = [
+    "Figures",
+    "LateInterest",
+    "Payable",
+    "computed",
+    "interest_owed",
+    "late_interest",
+    "payable",
+    "sum_now",
+    "tranche_of",
+]

@@ -29,6 +29,7 @@ from states.approvals import progress
 from states.claim_guards import categories
 from states.gates import shut_gates
 from states.machines import Compiled
+from states.plans import LateInterest, interest_owed
 from states.refusals import Refusal
 
 PAGE = 50
@@ -129,7 +130,9 @@ _READS: dict[str, str] = {
     "milestone": """SELECT s.*, n.name AS evaluator FROM milestone s
       LEFT JOIN person n ON n.id = s.evaluator_id WHERE s.project_id = %(id)s ORDER BY s.number""",
     "payment": """SELECT s.*, t.number, t.code, t.waits_for, t.basis, t.due_on, t.retained_minor,
-      t.held_minor,      t.paid_minor, t.spent_minor,
+      t.held_minor, t.paid_minor, t.spent_minor,
+      (SELECT (e.at AT TIME ZONE 'Asia/Shanghai')::date FROM event e WHERE e.subject_id = s.id
+        AND e.step = 'payment.fall_due' ORDER BY e.seq DESC LIMIT 1) AS fell_due_on,
       m.number AS milestone_number,
       c.checked_at, c.blocked AS blocked_codes,
       coalesce((SELECT jsonb_agg(jsonb_build_object('duty', d.duty, 'name', n.name, 'person_id', n.id,
@@ -210,6 +213,7 @@ def _read_parts(session: Session, view: ProjectView) -> None:
         shown = payment["state"] in APPROVING and sight.names
         told = (view.compiled.programme, payment["amount_minor"], payment["duties"])
         payment["approvals"] = progress(*told) if shown else None
+        payment["interest"] = _interest(session, view, payment)
     if "claim" in sight.nouns:
         view.proofs = proofs_of(session, view.row["id"])
     if "claim" in sight.nouns and view.compiled.programme.claims is not None:
@@ -231,6 +235,16 @@ def _read_parts(session: Session, view: ProjectView) -> None:
                 row.pop(column, None)
         for payment in view.payments:
             payment["duties"] = []
+
+
+def _interest(session: Session, view: ProjectView, payment: Row) -> LateInterest | None:
+    """What is owed for paying late: until it was settled, or until today while it is still on its way."""
+    if payment["state"] in ("planned", "void", "returned"):
+        return None
+    until = payment["settled_on"] or session.clock.today()
+    programme, sum_ = view.compiled.programme, payment["amount_minor"]
+    owed = interest_owed(programme, sum_, payment["fell_due_on"], until)
+    return owed if owed.days else None
 
 
 def _dossier(session: Session, asked: Row) -> Row | None:

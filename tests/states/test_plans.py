@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from config.programme_files import load_programme
 from config.programme_rules import broken_rules
-from config.programmes import Programme, Text, Tranche
+from config.programmes import Lateness, Programme, Text, Tranche
 from schema.money import Money
 from states.explore import check_programme
 from states.gates import GATES
-from states.plans import Figures, Payable, payable
+from states.plans import Figures, LateInterest, Payable, interest_owed, late_interest, payable
 from states.refusals import refuse
 from states.tranches import planned_tranches
 from tests.states.test_guards import PROGRAMMES
@@ -169,6 +169,38 @@ def test_what_is_paid_before_the_balance_counts_after_retention() -> None:
     rows = ({**ADVANCE, "share": "95%"}, {**ADVANCE, "code": "b", "share": "5%"}, KEPT)
     programme = plan(*rows, retention=Fraction(1, 10), before_balance_at_most=Fraction(9, 10))
     assert "balance_too_small" not in {problem.code for problem in broken_rules(programme)}
+
+
+# Late interest ------------------------------------------------------------------------------------------
+
+LATE = [
+    # 8 % of 10,000.00 for 10 of 365 days is 21.9178…; of 360 days 22.2222….
+    (1_000_000, 10, Fraction(8, 100), 365, 2_192),
+    (1_000_000, 10, Fraction(8, 100), 360, 2_222),
+    # Exactly half a unit goes up, anything less goes down.
+    (365, 1, HALF, 365, 1),
+    (364, 1, HALF, 365, 0),
+    (1_000_000, 0, HALF, 365, 0),
+    (1_000_000, -3, HALF, 365, 0),
+    (1_000_000, 365, Fraction(1, 3), 365, 333_333),
+]
+
+
+@pytest.mark.parametrize(("amount", "days", "rate", "year", "owed"), LATE)
+def test_late_interest_is_exact_and_rounded_half_up(
+    amount: int, days: int, rate: Fraction, year: int, owed: int
+) -> None:
+    assert late_interest(amount, days, rate, year) == owed
+
+
+def test_interest_begins_the_day_after_the_promised_ones() -> None:
+    rule = Lateness(rate="8%", promised_days=30)  # type: ignore[arg-type]
+    programme = PROGRAMMES["small-grants"].model_copy(update={"late_interest": rule})
+    due = date(2025, 3, 1)
+    assert interest_owed(programme, 1_000_000, due, date(2025, 3, 31)) == LateInterest(0, 0)
+    assert interest_owed(programme, 1_000_000, due, date(2025, 4, 10)) == LateInterest(10, 2_192)
+    assert interest_owed(programme, 1_000_000, None, date(2025, 4, 10)) == LateInterest(0, 0)
+    assert interest_owed(PROGRAMMES["small-grants"], 1, due, date(2029, 1, 1)) == LateInterest(0, 0)
 
 
 # The check of a programme ------------------------------------------------------------------------------
