@@ -132,6 +132,9 @@ def valid(town: Town, entry: Available, subject: UUID) -> dict[str, Any]:
         "in_favour": 1,
         "against": 0,
         "minutes": "m",
+        "period_from": "2025-01-01",
+        "period_to": "2025-02-28",
+        "findings": [{"number": 1, "allowed_minor": 1, "reason": "r"}],
     }
     if entry.step.name == "draw.succeed":
         seat = town.all("SELECT round_id, expert_id FROM draw_seat WHERE draw_id = %s", entry.subject_id)
