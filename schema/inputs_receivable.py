@@ -62,4 +62,26 @@ class ProposeWriteOff(StepInput):
     )
 
 
-__all__ = ["Establish", "GrantInstalments", "ProposeWriteOff", "Receive", "ReceiveSlip"]
+class ProposeSetOff(StepInput):
+    """What is owed, set off against a payment that waits, and the ground for it (Guangxi (2019)桂行终837)."""
+
+    payment_id: UUID = ask("抵扣的拨付", "Payment", widget="set_off_payment")
+    amount_minor: Minor = ask("抵扣金额", "Amount set off", widget="money")
+    grounds: Text = ask("抵扣依据", "Ground", widget="text")
+
+
+class SetOffId(StepInput):
+    """Which set-off a payment's own step carries on."""
+
+    set_off_id: UUID
+
+
+__all__ = [
+    "Establish",
+    "GrantInstalments",
+    "ProposeSetOff",
+    "ProposeWriteOff",
+    "Receive",
+    "ReceiveSlip",
+    "SetOffId",
+]

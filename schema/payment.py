@@ -97,13 +97,17 @@ class Payee(SQLModel, table=True):
 
 
 class Payment(SQLModel, table=True):
-    """One attempt to pay one tranche; its id is the end-to-end id at the bank."""
+    """One attempt to pay one tranche; its id is the end-to-end id at the bank.
+
+    The bank pays ``amount_minor`` less ``offset_minor``, which is set off against what the grantee owes.
+    """
 
     __table_args__ = (
         UniqueConstraint("tranche_id", "attempt", name="payment_attempt_once"),
         Index("payment_one_live", "tranche_id", unique=True, postgresql_where=text(LIVE)),
         Index("payment_by_state", "state", "id"),
         CheckConstraint("amount_minor > 0", name="payment_amount_positive"),
+        CheckConstraint("offset_minor BETWEEN 0 AND amount_minor", name="payment_offset_within"),
     )
 
     id: UUID = key()
@@ -111,6 +115,7 @@ class Payment(SQLModel, table=True):
     tranche_id: UUID = link("tranche.id")
     attempt: int
     amount_minor: int = minor()
+    offset_minor: int = minor(default=0)
     currency: str = words()
     milestone_id: UUID | None = link("milestone.id", null=True)
     payee_id: UUID | None = link("payee.id", null=True)

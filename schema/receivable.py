@@ -17,7 +17,8 @@ OPEN = ("owed", "instalments")
 class Receivable(SQLModel, table=True):
     """A sum that was paid and is to come back (退款), demanded under a reference of its own.
 
-    What is left is ``amount_minor`` less what was received and written off. ``next_due_on`` is the day of
+    What is left is ``amount_minor`` less what was received, set off (``offset_minor``) and written off;
+    ``reserved_minor`` of it is to be set off. ``next_due_on`` is the day of
     what is due next: the whole, or the first instalment of ``plan`` that is not covered.
     ``planned_from_minor`` is what was covered before the plan. ``over_minor`` came in beyond what was owed.
     ``ending_*`` is the proposal to write off, until somebody else decides.
@@ -26,12 +27,17 @@ class Receivable(SQLModel, table=True):
     __table_args__ = (
         CheckConstraint("amount_minor > 0", name="receivable_amount_positive"),
         CheckConstraint(
-            "received_minor >= 0 AND written_off_minor >= 0 AND over_minor >= 0 AND planned_from_minor >= 0",
+            "received_minor >= 0 AND written_off_minor >= 0 AND over_minor >= 0 AND planned_from_minor >= 0 "
+            "AND offset_minor >= 0 AND reserved_minor >= 0",
             name="receivable_sums_not_negative",
         ),
-        CheckConstraint("received_minor + written_off_minor <= amount_minor", name="receivable_within"),
         CheckConstraint(
-            "state NOT IN ('settled', 'written_off') OR received_minor + written_off_minor = amount_minor",
+            "received_minor + offset_minor + reserved_minor + written_off_minor <= amount_minor",
+            name="receivable_within",
+        ),
+        CheckConstraint(
+            "state NOT IN ('settled', 'written_off') "
+            "OR received_minor + offset_minor + written_off_minor = amount_minor",
             name="receivable_closed_in_full",
         ),
         CheckConstraint(
@@ -72,6 +78,8 @@ class Receivable(SQLModel, table=True):
     planned_from_minor: int = minor(default=0)
     received_minor: int = minor(default=0)
     written_off_minor: int = minor(default=0)
+    offset_minor: int = minor(default=0)
+    reserved_minor: int = minor(default=0)
     over_minor: int = minor(default=0)
     ending: str | None = words(null=True)
     ending_by: UUID | None = link("person.id", null=True)
@@ -113,4 +121,51 @@ class Receipt(SQLModel, table=True):
     recorded_by: UUID = link("person.id")
 
 
-__all__ = ["GROUNDS", "OPEN", "Receipt", "Receivable"]
+class SetOff(SQLModel, table=True):
+    """What is owed, set off against a payment of the project (抵扣): the payment pays the lesser sum.
+
+    ``proposed`` by one, ``agreed`` by another, ``applied`` once the payment is settled; ``released`` where it
+    came to nothing, ``undone`` where the settled payment came back.
+    """
+
+    __tablename__ = "set_off"
+    __table_args__ = (
+        CheckConstraint("amount_minor > 0", name="set_off_amount_positive"),
+        CheckConstraint(
+            "status IN ('proposed', 'agreed', 'applied', 'released', 'undone')", name="set_off_status_known"
+        ),
+        CheckConstraint("agreed_by IS NULL OR agreed_by <> proposed_by", name="set_off_two_people"),
+        CheckConstraint(
+            "status NOT IN ('agreed', 'applied', 'undone') "
+            "OR (agreed_by IS NOT NULL AND hold_transfer_id IS NOT NULL)",
+            name="set_off_agreed_by_somebody",
+        ),
+        Index(
+            "set_off_payment_live",
+            "payment_id",
+            unique=True,
+            postgresql_where=text("status IN ('proposed', 'agreed', 'applied')"),
+        ),
+        Index(
+            "set_off_receivable_live",
+            "receivable_id",
+            unique=True,
+            postgresql_where=text("status IN ('proposed', 'agreed')"),
+        ),
+    )
+
+    id: UUID = key()
+    receivable_id: UUID = link("receivable.id", index=True)
+    payment_id: UUID = link("payment.id")
+    project_id: UUID = link("project.id", index=True)
+    amount_minor: int = minor()
+    currency: str = words()
+    grounds: str = words()
+    proposed_by: UUID = link("person.id")
+    agreed_by: UUID | None = link("person.id", null=True)
+    hold_transfer_id: UUID | None = Field(default=None, nullable=True)
+    post_transfer_id: UUID | None = Field(default=None, nullable=True)
+    status: str = words()
+
+
+__all__ = ["GROUNDS", "OPEN", "Receipt", "Receivable", "SetOff"]

@@ -11,6 +11,7 @@ from states.approvals import after_approving, approvals_needed, missing_approval
 from states.case import Case, Change, Follow
 from states.plans import computed
 from states.project import ENDED
+from states.set_offs import applied, let_go, undone
 from states.step import SAME, Notify, Step, words
 
 FINANCE = ("finance_officer",)
@@ -83,6 +84,7 @@ def _settled(case: Case, reference: str) -> Change:
     return Change(
         set={"bank_reference": reference, "settled_on": case.today},
         update=[("tranche", case.here["tranche_id"], {"paid_minor": paid})],
+        follow=applied(case),
     )
 
 
@@ -90,20 +92,28 @@ def _settle(case: Case) -> Change:
     return _settled(case, case.input.reference)
 
 
+def _settle_by_set_off(case: Case) -> Change:
+    """The grantee owed all of it: nothing goes to the bank."""
+    change = _settled(case, "-")
+    change.set["instruct_transfer_id"] = case.new_id("instruct")
+    return change
+
+
 def _bank_return(case: Case) -> Change:
     return Change(
         set={"bank_reference": case.input.reference, "bank_reason": case.input.reason},
-        follow=[next_attempt(case)],
+        follow=[*let_go(case), next_attempt(case)],
     )
 
 
 def _return_late(case: Case) -> Change:
     """The payee has the money no longer. Of a project that is over, nothing is planned anew."""
     paid = case.facts["tranche"]["paid_minor"] - case.here["amount_minor"]
+    again = [] if case.of["state"] in (*ENDED, "archived") else [next_attempt(case)]
     return Change(
         set={"bank_reason": case.input.reason, "settled_on": None},
         update=[("tranche", case.here["tranche_id"], {"paid_minor": paid})],
-        follow=[] if case.of["state"] in (*ENDED, "archived") else [next_attempt(case)],
+        follow=[*undone(case), *again],
     )
 
 
@@ -123,18 +133,17 @@ def _attested(case: Case) -> str:
 def _confirm(case: Case) -> Change:
     if _attested(case) == "settled":
         return _settled(case, case.here["bank_reference"] or "attested")
-    return Change(follow=[next_attempt(case)])
+    return Change(follow=[*let_go(case), next_attempt(case)])
 
 
 def _void(case: Case) -> Change:
-    return Change(
-        set={"bank_reason": case.input.reason}, follow=[next_attempt(case)] if case.input.again else []
-    )
+    again = [next_attempt(case)] if case.input.again else []
+    return Change(set={"bank_reason": case.input.reason}, follow=[*let_go(case), *again])
 
 
 def _send_back(case: Case) -> Change:
     """The next attempt starts clean: other people may do its duties."""
-    return Change(set={"bank_reason": case.input.reason}, follow=[next_attempt(case)])
+    return Change(set={"bank_reason": case.input.reason}, follow=[*let_go(case), next_attempt(case)])
 
 
 def _asks_an_officer(case: Case) -> bool:
@@ -206,6 +215,7 @@ STEPS: tuple[Step, ...] = (
         words("退回申请", "Send back"),
         guards=("four_eyes",),
         input=Reason,
+        needs=("set_off",),
         effect=_send_back,
         duty="objector",
         notify=(Notify("payment_sent_back", FINANCE),),
@@ -229,7 +239,7 @@ STEPS: tuple[Step, ...] = (
         ("released",),
         "instructed",
         words("交银行", "Hand to the bank"),
-        guards=("gates_open", "binding_intact", "bank_agrees"),
+        guards=("gates_open", "binding_intact", "bank_agrees", "something_to_pay"),
         effect=_instruct,
     ),
     Step(
@@ -238,8 +248,19 @@ STEPS: tuple[Step, ...] = (
         "settled",
         words("银行已付", "Settle"),
         input=BankAnswer,
+        needs=("set_off",),
         effect=_settle,
         notify=(Notify("payment_settled", (*GRANTEE, "programme_officer")),),
+    ),
+    Step(
+        "payment.settle_by_set_off",
+        ("released",),
+        "settled",
+        words("抵扣结清", "Settle by set-off"),
+        guards=("gates_open", "binding_intact", "set_off_whole"),
+        needs=("set_off",),
+        effect=_settle_by_set_off,
+        notify=(Notify("payment_set_off", (*GRANTEE, "programme_officer")),),
     ),
     Step(
         "payment.bank_return",
@@ -247,6 +268,7 @@ STEPS: tuple[Step, ...] = (
         "returned",
         words("银行退回", "Returned by the bank"),
         input=BankAnswer,
+        needs=("set_off",),
         effect=_bank_return,
         notify=(Notify("payment_returned", (*FINANCE, "applicant")),),
     ),
@@ -257,7 +279,7 @@ STEPS: tuple[Step, ...] = (
         words("付后退回", "Returned after the settlement"),
         input=BankAnswer,
         guards=("paid_not_claimed",),
-        needs=("paid_transfer",),
+        needs=("paid_transfer", "set_off"),
         effect=_return_late,
         notify=(Notify("payment_returned_late", (*FINANCE, *GRANTEE)),),
     ),
@@ -296,6 +318,7 @@ STEPS: tuple[Step, ...] = (
         guards=("attested_first", "four_eyes"),
         input=Note,
         choose=_attested,
+        needs=("set_off",),
         effect=_confirm,
         duty="second_attester",
         fresh=True,
@@ -307,6 +330,7 @@ STEPS: tuple[Step, ...] = (
         "void",
         words("作废", "Void"),
         input=Void,
+        needs=("set_off",),
         effect=_void,
         notify=(Notify("payment_voided", FINANCE),),
     ),

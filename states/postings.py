@@ -17,6 +17,7 @@ from states.budget import receiver
 from states.case import Case, account_id, chain_of_programme
 from states.receivable import taken_minor
 from states.receivable_plan import left_minor
+from states.set_offs import standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,10 +142,14 @@ def _of_claim(case: Case, amount_minor: int, credit: UUID) -> list[Posting]:
     ]
 
 
+def _home(case: Case) -> UUID:
+    """The treasury of the project's programme, as an account of money that came back."""
+    return account_id("treasury", chain_of_programme(case.programme.code), case.here["currency"])
+
+
 def _refund(case: Case) -> list[Posting]:
     """What was refunded is the treasury's, not the appropriation's; what is too much is nobody's here."""
-    treasury = account_id("treasury", chain_of_programme(case.programme.code), case.here["currency"])
-    return _of_claim(case, taken_minor(case), treasury)
+    return _of_claim(case, taken_minor(case), _home(case))
 
 
 def _give_up(case: Case) -> list[Posting]:
@@ -166,6 +171,35 @@ def _change_budget(case: Case) -> list[Posting]:
 
 def _treasury(case: Case) -> UUID:
     return account_id("treasury", case.facts["chain_id"], case.here["currency"])
+def _pay_by_set_off(case: Case) -> list[Posting]:
+    return [*_to_bank(case), *_pay(case)]
+
+
+def _set_off(tag: str, kind: str, *statuses: str) -> Callable[[Case], list[Posting]]:
+    """What is owed is the treasury's once its payment is settled: reserved, posted, or given back."""
+
+    def postings(case: Case) -> list[Posting]:
+        row = standing(case, *statuses)
+        if row is None or (tag == "unreserve" and row["status"] == "proposed"):
+            return []
+        pending = None if tag == "reserve" else UUID(row["hold_transfer_id"])
+        debit, credit = _own(case, "receivable"), _home(case)
+        amount, currency = int(row["amount_minor"]), row["currency"]
+        return [Posting(case.new_id(tag), kind, debit, credit, amount, currency, pending)]
+
+    return postings
+
+
+def _unapply(case: Case) -> list[Posting]:
+    row = standing(case, "applied")
+    assert row is not None
+    amount, back = int(row["amount_minor"]), UUID(row["post_transfer_id"])
+    credit = _own(case, "receivable")
+    return [
+        Posting(
+            case.new_id("unapply"), "posted", _home(case), credit, amount, row["currency"], None, back
+        )
+    ]
 
 
 POSTINGS: dict[str, Callable[[Case], list[Posting]]] = {
@@ -187,4 +221,10 @@ POSTINGS: dict[str, Callable[[Case], list[Posting]]] = {
     "receivable.receive": _refund,
     "receivable.receive_slip": _refund,
     "receivable.write_off": _give_up,
+    "receivable.agree_set_off": _set_off("reserve", "pending", "proposed"),
+    "receivable.drop_set_off": _set_off("unreserve", "void", "proposed", "agreed"),
+    "receivable.release_set_off": _set_off("unreserve", "void", "agreed"),
+    "receivable.apply_set_off": _set_off("apply", "post", "agreed"),
+    "receivable.undo_set_off": _unapply,
+    "payment.settle_by_set_off": _pay_by_set_off,
 }

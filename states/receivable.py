@@ -10,11 +10,14 @@ from schema.inputs import NoInput, Note, Reason
 from schema.inputs_receivable import (
     Establish,
     GrantInstalments,
+    ProposeSetOff,
     ProposeWriteOff,
     Receive,
     ReceiveSlip,
+    SetOffId,
 )
 from schema.receivable import OPEN
+from states import set_offs
 from states.case import Case, Change, account_id
 from states.receivable_plan import covered_minor, instalments, left_minor, next_due
 from states.reference import reference_of
@@ -121,7 +124,8 @@ _NO_ENDING = {"ending": None, "ending_by": None, "ending_reason": None, "ending_
 
 
 def _received(case: Case) -> str:
-    return "settled" if taken_minor(case) == left_minor(case.here) else case.state
+    covered = covered_minor(case.here) + taken_minor(case)
+    return "settled" if covered == case.here["amount_minor"] else case.state
 
 
 def _propose_ending(case: Case) -> Change:
@@ -187,7 +191,7 @@ STEPS: tuple[Step, ...] = (
         "instalments",
         words("准予分期退还", "Grant instalments"),
         input=GrantInstalments,
-        guards=("first_instalment_to_come", "instalments_divide"),
+        guards=("first_instalment_to_come", "instalments_divide", "no_set_off_waits"),
         effect=_grant,
         notify=(Notify("receivable_instalments", GRANTEE),),
     ),
@@ -232,7 +236,7 @@ STEPS: tuple[Step, ...] = (
         SAME,
         words("提请核销", "Propose to write off"),
         input=ProposeWriteOff,
-        guards=("no_write_off_proposed", "documents_handed_in"),
+        guards=("no_write_off_proposed", "no_set_off_waits", "documents_handed_in"),
         effect=_propose_ending,
         notify=(Notify("receivable_write_off_proposed", FINANCE),),
     ),
@@ -252,11 +256,74 @@ STEPS: tuple[Step, ...] = (
         ("written_off", "cancelled"),
         words("核销", "Write off"),
         input=NoInput,
-        guards=("write_off_proposed_by_another",),
+        guards=("write_off_proposed_by_another", "no_set_off_waits"),
         effect=_write_off,
         choose=_ended,
         fresh=True,
         notify=(Notify("receivable_written_off", (*FINANCE, "programme_officer")),),
+    ),
+    Step(
+        "receivable.propose_set_off",
+        OPEN,
+        SAME,
+        words("提请抵扣", "Propose a set-off"),
+        input=ProposeSetOff,
+        guards=("no_set_off_waits", "no_write_off_proposed", "set_off_fits"),
+        effect=set_offs.propose,
+        notify=(Notify("set_off_proposed", FINANCE),),
+    ),
+    Step(
+        "receivable.agree_set_off",
+        OPEN,
+        SAME,
+        words("同意抵扣", "Agree to the set-off"),
+        input=Note,
+        guards=("set_off_proposed_by_another", "set_off_still_fits"),
+        effect=set_offs.agree,
+        fresh=True,
+        notify=(Notify("set_off_agreed", (*GRANTEE, "programme_officer")),),
+    ),
+    Step(
+        "receivable.drop_set_off",
+        OPEN,
+        SAME,
+        words("不予抵扣", "Drop the set-off"),
+        input=Reason,
+        guards=("set_off_waits",),
+        effect=set_offs.release,
+        notify=(Notify("set_off_dropped", (*FINANCE, "programme_officer")),),
+    ),
+    Step(
+        "receivable.apply_set_off",
+        OPEN,
+        (*OPEN, "settled"),
+        words("抵扣完成", "Set off"),
+        input=SetOffId,
+        needs=("set_offs",),
+        effect=set_offs.apply,
+        choose=set_offs.after_applying,
+        notify=(Notify("set_off_applied", (*FINANCE, *GRANTEE)),),
+    ),
+    Step(
+        "receivable.release_set_off",
+        OPEN,
+        SAME,
+        words("未能抵扣", "Not set off after all"),
+        input=SetOffId,
+        needs=("set_offs",),
+        effect=set_offs.release,
+        notify=(Notify("set_off_dropped", (*FINANCE, "programme_officer")),),
+    ),
+    Step(
+        "receivable.undo_set_off",
+        (*OPEN, "settled"),
+        OPEN,
+        words("抵扣撤回", "Undo the set-off"),
+        input=SetOffId,
+        needs=("set_offs",),
+        effect=set_offs.undo,
+        choose=set_offs.after_undoing,
+        notify=(Notify("set_off_undone", (*FINANCE, *GRANTEE)),),
     ),
 )
 

@@ -6,6 +6,7 @@ from states.case import Case
 from states.guards import guard, shown
 from states.receivable_plan import left_minor
 from states.refusals import Refusal, refuse
+from states.set_offs import WAITING, standing
 
 
 @guard("paid_open")
@@ -110,3 +111,74 @@ def paid_not_claimed(case: Case) -> Refusal | None:
     if left is None or left >= need:
         return None
     return refuse("paid_is_claimed", left=shown(left, case.here["currency"]))
+
+
+# Setting off against a payment -----------------------------------------------------------------------------
+
+
+@guard("set_offs")
+def no_set_off_waits(case: Case) -> Refusal | None:
+    return refuse("set_off_waits_already") if standing(case, "proposed", "agreed") else None
+
+
+@guard("set_off_payment")
+def set_off_fits(case: Case) -> list[Refusal]:
+    """The payment is the project's, waits still, and neither side has less than is set off."""
+    if case.input is None:
+        return []
+    found, given = case.facts["set_off_payment"], case.input
+    if found is None or found["project_id"] != case.of["id"] or found["currency"] != case.here["currency"]:
+        return [refuse("set_off_payment_unknown")]
+    return _against(case, found["state"], found["amount_minor"], given.amount_minor, taken=found["live"])
+
+
+@guard("set_offs")
+def set_off_still_fits(case: Case) -> list[Refusal]:
+    row = standing(case, "proposed")
+    if row is None:
+        return []
+    return _against(case, row["payment_state"], row["payment_minor"], row["amount_minor"])
+
+
+def _against(case: Case, state: str, payment: int, amount: int, *, taken: bool = False) -> list[Refusal]:
+    currency, left = case.here["currency"], left_minor(case.here)
+    found = []
+    if state not in WAITING:
+        found.append(refuse("set_off_payment_moved", state=state))
+    if taken:
+        found.append(refuse("set_off_payment_taken"))
+    if amount > min(payment, left):
+        have = {"payment": shown(payment, currency), "left": shown(left, currency)}
+        found.append(refuse("set_off_exceeds", need=shown(amount, currency), **have))
+    return found
+
+
+@guard("set_offs")
+def set_off_proposed_by_another(case: Case) -> Refusal | None:
+    row = standing(case, "proposed")
+    if row is None:
+        return refuse("set_off_not_proposed")
+    return refuse("set_off_same_person") if row["proposed_by"] == str(case.actor_id) else None
+
+
+@guard("set_offs")
+def set_off_waits(case: Case) -> Refusal | None:
+    """What was agreed is dropped only while its payment waits; afterwards it goes with the payment."""
+    row = standing(case, "proposed", "agreed")
+    if row is None:
+        return refuse("set_off_not_proposed")
+    if row["status"] == "agreed" and row["payment_state"] not in WAITING:
+        return refuse("set_off_payment_moved", state=row["payment_state"])
+    return None
+
+
+@guard()
+def something_to_pay(case: Case) -> Refusal | None:
+    row = case.here
+    return None if row["amount_minor"] > row["offset_minor"] else refuse("payment_set_off_whole")
+
+
+@guard()
+def set_off_whole(case: Case) -> Refusal | None:
+    row = case.here
+    return None if row["amount_minor"] == row["offset_minor"] else refuse("payment_not_set_off")

@@ -12,12 +12,12 @@ from schema.money import Money
 
 def covered_minor(row: Mapping[str, Any]) -> int:
     """What of a receivable is no longer owed."""
-    return int(row["received_minor"]) + int(row["written_off_minor"])
+    return int(row["received_minor"]) + int(row["written_off_minor"]) + int(row["offset_minor"])
 
 
 def left_minor(row: Mapping[str, Any]) -> int:
-    """What of a receivable is still owed."""
-    return int(row["amount_minor"]) - covered_minor(row)
+    """What of a receivable is still to come in: what is to be set off is not."""
+    return int(row["amount_minor"]) - covered_minor(row) - int(row["reserved_minor"])
 
 
 def instalments(
