@@ -97,6 +97,17 @@ PAYMENT_COLUMNS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ),
     ("plan", ((_TAKEN, "taken_minor"), (_CEILING, "ceiling_minor"), (_HELD, "held_minor"), (_OPEN, "open"))),
     (
+        "owed",
+        (
+            (
+                "(SELECT coalesce(sum(r.amount_minor - r.received_minor - r.offset_minor - r.reserved_minor "
+                "- r.written_off_minor), 0)::bigint FROM receivable r "
+                "WHERE r.project_id = p.id AND r.state = 'owed')",
+                "left_minor",
+            ),
+        ),
+    ),
+    (
         "funds",
         (
             ("a.id", "id"),

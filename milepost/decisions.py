@@ -18,7 +18,7 @@ from pydantic_core import to_jsonable_python
 from milepost.alike import Alike
 from milepost.bank.batches import payable
 from milepost.bank.births import BORN_IN_SETS, birth_of
-from milepost.bank.credits import credit
+from milepost.bank.credits import credit, payment_to_set_off
 from milepost.cases import load_cases, notice_window, person_roles, programme_of, roles_anywhere_of
 from milepost.db import Session
 from milepost.experts import basis
@@ -278,6 +278,7 @@ LATE = frozenset(
         "receiving",
         "round_draw",
         "seat",
+        "set_off_payment",
         "value",
     }
 )
@@ -336,6 +337,8 @@ def _late_facts(conn: psycopg.Connection[Any], case: Case, step: Step) -> None:
         facts["bank_credit"] = credit(conn, case.input.entry_id)
     if "claim_papers" in needs:
         facts["claim_papers"] = _not_had(conn, case)
+    if "set_off_payment" in needs:
+        facts["set_off_payment"] = payment_to_set_off(conn, case.input.payment_id)
     if "batch_of" in needs:
         facts["batch_of"] = payable(conn, case)
     if "invitee" in needs:

@@ -111,7 +111,7 @@ FACTS: dict[str, str] = {
     "likely_fits": (
         "EXISTS (SELECT 1 FROM bank_entry e JOIN payment y ON y.id = s.likely_id WHERE e.id = s.entry_id "
         "AND e.outcome = 'queued' "
-        "AND abs(e.amount_minor) = y.amount_minor AND e.currency = y.currency)"
+        "AND abs(e.amount_minor) = y.amount_minor - y.offset_minor AND e.currency = y.currency)"
     ),
     "held_entries": LIST.format(
         "SELECT e.id FROM bank_entry e WHERE e.file_id = s.file_id AND e.outcome = 'held'"
@@ -161,6 +161,13 @@ FACTS: dict[str, str] = {
     "open_changes": (
         "(SELECT count(*) FROM budget_change b WHERE b.state = 'proposed' "
         "AND (b.appropriation_id = s.id OR b.to_id = s.id))"
+    ),
+    "set_off": (
+        "(SELECT to_jsonb(x) FROM set_off x WHERE x.payment_id = s.id AND x.status IN ('agreed', 'applied'))"
+    ),
+    "set_offs": LIST.format(
+        "SELECT o.*, y.state AS payment_state, y.amount_minor AS payment_minor FROM set_off o "
+        "JOIN payment y ON y.id = o.payment_id WHERE o.receivable_id = s.id"
     ),
     "call_state": "(SELECT c.state FROM call c WHERE c.id = p.call_id)",
     "audience": LIST.format(

@@ -69,7 +69,8 @@ class Reconciliation:
 
 _REFUNDED = """(SELECT coalesce(sum(t.amount_minor), 0)::bigint FROM account d
     JOIN transfer t ON t.debit_id = d.id JOIN account c ON c.id = t.credit_id AND c.kind = 'treasury'
-   WHERE d.kind = 'receivable' AND {of})"""
+   WHERE d.kind = 'receivable' AND t.kind IN ('posted', 'post') AND {of}
+     AND NOT EXISTS (SELECT 1 FROM transfer v WHERE v.reverses_id = t.id))"""
 _REFUNDED_IN_ALL = _REFUNDED.format(of="d.currency = a.currency")
 _BALANCES = f"""
 SELECT a.currency,
@@ -134,7 +135,7 @@ SELECT p.code, a.{column}, coalesce(y.total, 0)::bigint FROM account a JOIN proj
 
 # The simulated bank's own books, where there are any: what it booked for each end-to-end id.
 _BANK = """
-SELECT coalesce(p.code, b.end_to_end_id::text), coalesce(y.amount_minor, 0),
+SELECT coalesce(p.code, b.end_to_end_id::text), coalesce(y.amount_minor - y.offset_minor, 0),
        coalesce(b.total, 0)::bigint, coalesce(b.times, 0)::int
   FROM (SELECT * FROM payment WHERE state = 'settled' AND attested IS NULL) y
   FULL JOIN (SELECT end_to_end_id, sum(amount_minor) AS total, count(*) AS times
@@ -143,7 +144,8 @@ SELECT coalesce(p.code, b.end_to_end_id::text), coalesce(y.amount_minor, 0),
   LEFT JOIN project p ON p.id = q.project_id
  WHERE (y.id IS NULL AND q.state IS DISTINCT FROM 'instructed' AND q.state IS DISTINCT FROM 'unknown'
         AND q.attested IS NULL)
-    OR b.end_to_end_id IS NOT NULL AND y.id IS NOT NULL AND (y.amount_minor <> b.total OR b.times <> 1)
+    OR b.end_to_end_id IS NOT NULL AND y.id IS NOT NULL
+      AND (y.amount_minor - y.offset_minor <> b.total OR b.times <> 1)
     OR (b.end_to_end_id IS NULL AND EXISTS (SELECT 1 FROM simbank_instruction WHERE end_to_end_id = y.id))
  ORDER BY 1"""
 

@@ -136,6 +136,8 @@ ENVIRONMENT: dict[str, Env] = {
     "request": Env(
         lambda programme, state: "upheld", "dismissed", ("review_request.file", "review_request.uphold")
     ),
+    # Whoever owes can be granted instalments, in whatever state the project stands.
+    "owed": Env(lambda programme, state: 0, 1, ("receivable.grant_instalments",)),
     "attested": Env(lambda programme, state: "settled", None, ("payment.attest",)),
 }
 
@@ -361,6 +363,7 @@ class Model:
                 "closes_on": PAST,
                 # What fell due is the least there can be, so that it follows from whatever is verified.
                 "amount_minor": SUM if self.tranche.basis == "fixed" else 1,
+                "offset_minor": 0,
                 "currency": self.currency,
                 # The request takes it from the year's money; from then on the gate looks no further.
                 "appropriation_id": None if state in ("planned", "due") else ID["funds"],
@@ -414,6 +417,8 @@ class Model:
                 "funds": {"id": project["funds"], "left_minor": SUM},
                 "payee": {"entered_by": None, "rests_until": None},
                 "bank_doubts": 0,
+                "set_off": None,
+                "owed": {"left_minor": project["owed"]},
                 "paid_transfer": ID["payment"],
                 "duties": self._approvals(state) if noun == "payment" else [],
                 "rounds": [],

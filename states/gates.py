@@ -123,6 +123,13 @@ def appropriation_available(case: Case) -> Refusal | None:
 
 
 @gate
+def nothing_owed(case: Case) -> Refusal | None:
+    """What is owed is received, set off, in instalments or written off before more is paid."""
+    left = case.facts["owed"]["left_minor"]
+    return refuse("owed_undecided", left=shown(left, case.of["currency"])) if left else None
+
+
+@gate
 def required_reviews_done(case: Case) -> Refusal | None:
     missing = [k for k in case.programme.gate_settings.required_reviews if k not in case.of["reviews_done"]]
     return refuse("required_review_missing", kinds=", ".join(missing)) if missing else None

@@ -171,6 +171,8 @@ def _change_budget(case: Case) -> list[Posting]:
 
 def _treasury(case: Case) -> UUID:
     return account_id("treasury", case.facts["chain_id"], case.here["currency"])
+
+
 def _pay_by_set_off(case: Case) -> list[Posting]:
     return [*_to_bank(case), *_pay(case)]
 
@@ -196,9 +198,7 @@ def _unapply(case: Case) -> list[Posting]:
     amount, back = int(row["amount_minor"]), UUID(row["post_transfer_id"])
     credit = _own(case, "receivable")
     return [
-        Posting(
-            case.new_id("unapply"), "posted", _home(case), credit, amount, row["currency"], None, back
-        )
+        Posting(case.new_id("unapply"), "posted", _home(case), credit, amount, row["currency"], None, back)
     ]
 
 

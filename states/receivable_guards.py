@@ -148,8 +148,14 @@ def _against(case: Case, state: str, payment: int, amount: int, *, taken: bool =
     if taken:
         found.append(refuse("set_off_payment_taken"))
     if amount > min(payment, left):
-        have = {"payment": shown(payment, currency), "left": shown(left, currency)}
-        found.append(refuse("set_off_exceeds", need=shown(amount, currency), **have))
+        found.append(
+            refuse(
+                "set_off_exceeds",
+                need=shown(amount, currency),
+                payment=shown(payment, currency),
+                left=shown(left, currency),
+            )
+        )
     return found
 
 

@@ -111,6 +111,8 @@ PERMISSIONS: dict[str, frozenset[str]] = {
             "receivable.establish",
             "receivable.cancel",
             "receivable.propose_write_off",
+            "receivable.propose_set_off",
+            "receivable.drop_set_off",
             "project.set_budget",
             *_EXAMINING,
         }
@@ -164,6 +166,9 @@ PERMISSIONS: dict[str, frozenset[str]] = {
             "receivable.propose_write_off",
             "receivable.keep",
             "receivable.write_off",
+            "receivable.propose_set_off",
+            "receivable.agree_set_off",
+            "receivable.drop_set_off",
         }
     ),
     "supervisor": frozenset(
@@ -186,6 +191,10 @@ PERMISSIONS: dict[str, frozenset[str]] = {
             "payment.fall_back",
             "payment.instruct",
             "payment.settle",
+            "payment.settle_by_set_off",
+            "receivable.apply_set_off",
+            "receivable.release_set_off",
+            "receivable.undo_set_off",
             "payment.bank_return",
             "payment.lose",
             "payment.not_received",

@@ -80,6 +80,8 @@ DANGERS = (
            "own contribution is not evidenced", always=False),
     Danger("reviews_done", "required_reviews_done", "必需的审查未完成",
            "a required review is not done", always=False),
+    Danger("owed", "nothing_owed", "应退款尚未退还也未作决定", "something is owed back and undecided",
+           always=False),
     Danger("spent", "previous_tranche_spent", "前一笔拨款尚未使用", "the tranche before is not spent",
            always=False),
     Danger("verified_minor", "spending_verified", "没有核定支出", "no spending is verified",

@@ -1,4 +1,4 @@
-"""What a grantee owes, set off against a payment: what follows for the receivable from the payment's steps."""
+"""What a grantee owes, set off against a payment: what the payment's steps do to the receivable."""
 
 from __future__ import annotations
 

@@ -13,10 +13,11 @@ from states.case import Case
 # The days of the calendar are those of the office's country, as everywhere in the rules.
 ZONE = ZoneInfo("Asia/Shanghai")
 
-_PAYABLE = """SELECT y.id, y.amount_minor FROM payment y
+_PAYABLE = """SELECT y.id, y.amount_minor - y.offset_minor FROM payment y
   JOIN project p ON p.id = y.project_id JOIN tranche t ON t.id = y.tranche_id
   JOIN event e ON e.subject_id = y.id AND e.subject_seq = y.version
- WHERE y.state = 'released' AND y.currency = %s AND p.programme_code = %s AND e.at <= %s
+ WHERE y.state = 'released' AND y.amount_minor > y.offset_minor AND y.currency = %s
+   AND p.programme_code = %s AND e.at <= %s
    AND NOT EXISTS (SELECT 1 FROM batch_payment b WHERE b.payment_id = y.id AND b.live)
  ORDER BY p.code, t.number, y.id"""
 

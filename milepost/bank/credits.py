@@ -1,4 +1,4 @@
-"""One credit of a statement, as somebody who wants to receive it has to know it."""
+"""A credit of a statement, and a payment, as somebody who settles what is owed has to know them."""
 
 from __future__ import annotations
 
@@ -23,4 +23,16 @@ def credit(conn: psycopg.Connection[Any], id: UUID) -> dict[str, Any] | None:
     return dict(zip(names, row, strict=True))
 
 
-__all__ = ["credit"]
+def payment_to_set_off(conn: psycopg.Connection[Any], id: UUID) -> dict[str, Any] | None:
+    """A payment that something is to be set off against; ``live`` where something is already."""
+    row = conn.execute(
+        "SELECT y.project_id, y.state, y.amount_minor, y.currency, EXISTS (SELECT 1 FROM set_off o "
+        "WHERE o.payment_id = y.id AND o.status IN ('proposed', 'agreed', 'applied')) "
+        "FROM payment y WHERE y.id = %s",
+        (id,),
+    ).fetchone()
+    names = ("project_id", "state", "amount_minor", "currency", "live")
+    return dict(zip(names, row, strict=True)) if row else None
+
+
+__all__ = ["credit", "payment_to_set_off"]

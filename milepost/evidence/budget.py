@@ -68,7 +68,7 @@ BUDGET: tuple[tuple[str, str, str, str], ...] = (
         """SELECT t.id, concat_ws(' ', d.kind, c.kind, t.amount_minor), coalesce(e.step, '-')
              FROM transfer t JOIN account d ON d.id = t.debit_id JOIN account c ON c.id = t.credit_id
              LEFT JOIN event e ON e.chain_id = t.chain_id AND e.seq = t.event_seq
-            WHERE (d.kind = 'treasury'
+            WHERE ((d.kind = 'treasury' AND c.kind <> 'receivable')
                    OR (d.kind = 'appropriation' AND c.kind IN ('treasury', 'appropriation')))
               AND coalesce(e.step, '') NOT IN
                 ('appropriation.vote', 'appropriation.increase', 'budget_change.confirm')""",

@@ -29,6 +29,7 @@ def receivable_recounts() -> Iterator[Recount]:
             WHERE (r.received_minor, r.written_off_minor)
                   IS DISTINCT FROM (coalesce(m.refunded, 0), coalesce(m.kept, 0))""",
     )
+    yield from _set_offs()
     yield Recount(
         "receivable_differs",
         "应退款的收款与入账记录不符",
@@ -98,6 +99,52 @@ def receivable_recounts() -> Iterator[Recount]:
         "an entry of a statement is marked as received and has no receipt",
         """SELECT b.id, b.outcome, '-' FROM bank_entry b LEFT JOIN receipt s ON s.entry_id = b.id
             WHERE b.outcome = 'received' AND s.id IS NULL""",
+    )
+
+
+# What was reserved of what is owed, and what of it was posted and not taken back.
+_RESERVED = """SELECT e.subject_id AS id,
+    sum(t.amount_minor) FILTER (WHERE n.id IS NULL) AS reserved,
+    sum(t.amount_minor) FILTER (WHERE n.kind = 'post' AND v.id IS NULL) AS applied
+  FROM transfer t JOIN event e ON e.chain_id = t.chain_id AND e.seq = t.event_seq AND e.noun = 'receivable'
+  JOIN account d ON d.id = t.debit_id AND d.kind = 'receivable'
+  LEFT JOIN transfer n ON n.pending_id = t.id LEFT JOIN transfer v ON v.reverses_id = n.id
+ WHERE t.kind = 'pending' GROUP BY 1"""
+_PROPOSED = f"""SELECT e.subject_id, i.input->>'payment_id' AS payment,
+    (i.input->>'amount_minor')::bigint AS amount
+  FROM event e CROSS JOIN LATERAL (SELECT {INPUT.format(e="e")} AS input) i
+ WHERE e.step = 'receivable.propose_set_off'"""
+
+
+def _set_offs() -> Iterator[Recount]:
+    yield Recount(
+        "set_off_differs",
+        "应退款的抵扣金额与划拨不符",
+        "what a receivable says was or will be set off is not what its transfers moved",
+        f"""SELECT r.id, concat_ws('/', r.reserved_minor, r.offset_minor),
+                  concat_ws('/', coalesce(m.reserved, 0), coalesce(m.applied, 0)) FROM receivable r
+             LEFT JOIN ({_RESERVED}) m ON m.id = r.id
+            WHERE (r.reserved_minor, r.offset_minor)
+                  IS DISTINCT FROM (coalesce(m.reserved, 0), coalesce(m.applied, 0))""",
+    )
+    yield Recount(
+        "set_off_differs",
+        "拨付的抵扣金额与抵扣记录不符",
+        "what is set off against a payment is not what was agreed",
+        """SELECT y.id, y.offset_minor, coalesce(o.amount, 0) FROM payment y
+             LEFT JOIN (SELECT payment_id, max(amount_minor) AS amount FROM set_off
+                         WHERE status IN ('agreed', 'applied') GROUP BY 1) o ON o.payment_id = y.id
+            WHERE y.state NOT IN ('returned', 'void') AND y.offset_minor <> coalesce(o.amount, 0)""",
+    )
+    yield Recount(
+        "set_off_differs",
+        "抵扣记录与提请时所填或拨付状态不符",
+        "a set-off is not what was proposed, or not where its payment stands",
+        f"""SELECT o.id, o.status || ' ' || o.amount_minor, y.state FROM set_off o
+              JOIN payment y ON y.id = o.payment_id
+            WHERE (o.status = 'applied') <> (y.state = 'settled' AND o.status IN ('agreed', 'applied'))
+               OR NOT EXISTS (SELECT 1 FROM ({_PROPOSED}) e WHERE e.subject_id = o.receivable_id
+                    AND e.payment = o.payment_id::text AND e.amount = o.amount_minor)""",
     )
 
 

@@ -47,7 +47,7 @@ SELECT m.id, m.template, m.context, m.message_id, r.name, r.email, r.locale, r.a
   own.account_no AS account, own.rests_until, before.account_no AS old_account,
   k.id AS own_task, k.state AS task_state, r.id AS recipient_id, p.programme_id,
   v.reference, v.amount_minor AS owed_minor, v.currency AS owed_currency,
-  v.amount_minor - v.received_minor - v.written_off_minor AS left_minor,
+  v.amount_minor - v.received_minor - v.written_off_minor - v.offset_minor - v.reserved_minor AS left_minor,
   ARRAY(SELECT DISTINCT g.role FROM role_grant g WHERE g.person_id = m.recipient_id
     AND g.revoked_at IS NULL AND (g.project_id = p.id OR starts_with(p.office_path, g.office_path))) AS roles,
   ARRAY(SELECT account_no FROM payee WHERE project_id = p.id) AS accounts, {COLUMNS}

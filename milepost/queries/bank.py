@@ -36,7 +36,8 @@ def batch(session: Session, id: UUID) -> Row | None:
         return None
     payments = rows(
         session,
-        """SELECT p.position, p.live, p.left_out, y.id, y.state, y.amount_minor, y.currency, y.bank_reference,
+        """SELECT p.position, p.live, p.left_out, y.id, y.state, y.currency, y.bank_reference,
+            y.amount_minor - y.offset_minor AS amount_minor,
             y.bank_reason, j.id AS project_id, j.code, t.number, k.account_name
           FROM batch_payment p JOIN payment y ON y.id = p.payment_id JOIN project j ON j.id = y.project_id
           JOIN tranche t ON t.id = y.tranche_id LEFT JOIN payee k ON k.id = y.payee_id

@@ -17,7 +17,8 @@ OUT = ("instructed", "unknown")
 BOOKABLE = (*OUT, "settled")
 FIRST = (date.min, UUID(int=0))
 ENTRIES = """SELECT e.id, e.file_id, e.said, e.booked_on, e.amount_minor, e.currency, e.end_to_end,
-    e.reference, e.reason, e.party_account, e.payment_id, y.state, y.amount_minor, y.currency, k.account_no,
+    e.reference, e.reason, e.party_account, e.payment_id, y.state,
+    y.amount_minor - y.offset_minor, y.currency, k.account_no,
     EXISTS (SELECT 1 FROM bank_exception x WHERE x.entry_id = e.id AND x.state = 'matched'
       AND x.likely_id = e.payment_id),
     EXISTS (SELECT 1 FROM bank_entry d WHERE d.payment_id = y.id AND d.source = 'statement'
@@ -69,9 +70,11 @@ GAPS = """SELECT s.file_id, s.opens_on, s.opening_minor, s.currency FROM bank_st
 # By account and sum, else by the sum alone; only where one payment and no other has it.
 LIKELY = """WITH said AS (SELECT * FROM unnest(%(ids)s::uuid[], %(debits)s::bool[], %(amounts)s::bigint[],
       %(currencies)s::text[], %(accounts)s::text[]) AS s(id, debit, minor, currency, account)),
-  ours AS MATERIALIZED (SELECT y.id, y.state = ANY(%(out)s) AS at_bank, y.amount_minor, y.currency,
+  ours AS MATERIALIZED (SELECT y.id, y.state = ANY(%(out)s) AS at_bank,
+      y.amount_minor - y.offset_minor AS amount_minor, y.currency,
       regexp_replace(k.account_no, '\\s', '', 'g') AS account FROM payment y JOIN payee k ON k.id = y.payee_id
-     WHERE y.state = ANY(%(states)s) AND (y.amount_minor, y.currency) IN (SELECT minor, currency FROM said)),
+     WHERE y.state = ANY(%(states)s) 
+      AND (y.amount_minor - y.offset_minor, y.currency) IN (SELECT minor, currency FROM said)),
   same AS (SELECT s.id, array_agg(o.id) AS found FROM said s JOIN ours o ON o.amount_minor = s.minor
       AND o.currency = s.currency AND o.account = s.account AND (o.at_bank OR NOT s.debit) GROUP BY s.id),
   sums AS (SELECT amount_minor, currency, array_agg(id) FILTER (WHERE at_bank) AS at_bank,

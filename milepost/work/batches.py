@@ -31,11 +31,12 @@ from milepost.bank.payee_accounts import account_in_file, bank_in_file
 from milepost.calendar import is_working_day
 from milepost.db import Database, Session
 from milepost.programmes import load_published
+from milepost.work.receipts import settle_set_offs
 from states.refusals import Refused
 
 _LOCK = "hashtextextended('milepost:batches', 0)"
-_PAYMENTS = """SELECT y.id, y.state, y.amount_minor, y.currency, k.account_name, k.account_kind, k.account_no,
-    k.bank_name, k.bank_code,
+_PAYMENTS = """SELECT y.id, y.state, y.amount_minor - y.offset_minor, y.currency, k.account_name,
+    k.account_kind, k.account_no, k.bank_name, k.bank_code,
     p.code, t.number, EXISTS (SELECT 1 FROM event e WHERE e.subject_id = y.id
       AND e.request_id = 'batch:' || b.batch_id || ':' || y.id)
   FROM batch_payment b JOIN payment y ON y.id = b.payment_id JOIN payee k ON k.id = y.payee_id
@@ -77,6 +78,7 @@ def carry_on(database: Database, desk: Desk) -> BatchReport:
             report.busy = True
             return report
         try:
+            settle_set_offs(session)
             for id, state in session.conn.execute(
                 "SELECT id, state FROM batch WHERE state IN ('handed_over', 'written') ORDER BY handed_at, id"
             ).fetchall():

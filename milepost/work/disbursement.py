@@ -25,6 +25,7 @@ from uuid import UUID
 from milepost.actions import SYSTEM, Receipt, perform
 from milepost.bank.port import BankError, BankPort, BankReply, BankUnreachable, Instruction
 from milepost.db import Database, Session
+from milepost.work.receipts import settle_set_offs
 from states.refusals import Refused
 
 BATCH = 500
@@ -80,6 +81,7 @@ async def disburse(
             report.busy = True
             return report
         try:
+            settle_set_offs(session)
             waited = quiet if quiet is not None else getattr(bank, "quiet", QUIET)
             run = _Run(session, bank, report, reply_seconds, waited)
             await run.all_of("('instructed', 'unknown')", run.resolve, at_once)
@@ -145,7 +147,8 @@ class _Run:
 
     def _instruction(self, id: UUID) -> Instruction:
         row = self.session.conn.execute(
-            "SELECT y.account_name, y.account_no, y.bank_name, s.amount_minor, s.currency, p.code, t.number "
+            "SELECT y.account_name, y.account_no, y.bank_name, s.amount_minor - s.offset_minor, "
+            "s.currency, p.code, t.number "
             "FROM payment s JOIN payee y ON y.id = s.payee_id JOIN project p ON p.id = s.project_id "
             "JOIN tranche t ON t.id = s.tranche_id WHERE s.id = %s",
             (id,),

@@ -78,4 +78,13 @@ def _clear_up(session: Session) -> None:
     clear_exceptions(session, [row[0] for row in found], "退款已入账 · received as a refund")
 
 
-__all__ = ["receive_credits"]
+def settle_set_offs(session: Session) -> int:
+    """Payments that are set off as a whole need no bank: released, they are settled. How many were."""
+    rows = session.conn.execute(
+        "SELECT id, version FROM payment WHERE state = 'released' AND amount_minor = offset_minor ORDER BY id"
+    ).fetchall()
+    orders = [Order("payment.settle_by_set_off", id, {}, f"set_off:{id}:{version}") for id, version in rows]
+    return sum(bool(outcome.receipt) for outcome in perform_many(session, SYSTEM, orders))
+
+
+__all__ = ["receive_credits", "settle_set_offs"]

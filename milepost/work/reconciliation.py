@@ -45,7 +45,7 @@ from milepost.work.bank_words import (
     put_down,
     step_for,
 )
-from milepost.work.receipts import receive_credits
+from milepost.work.receipts import receive_credits, settle_set_offs
 from states.case import SYSTEM_ID
 
 SLICE = 1000
@@ -102,6 +102,7 @@ def reconcile(session: Session, desk: Desk) -> ReconciliationReport:
         return report
     try:
         receive_credits(session, report.received)
+        settle_set_offs(session)
         run = _Run(session, desk, report)
         run.queue.put_files()
         run.entries()

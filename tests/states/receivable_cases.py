@@ -14,7 +14,22 @@ ME, OTHER = UUID(int=1), UUID(int=2)
 TODAY, YESTERDAY, TOMORROW = date(2025, 3, 10), date(2025, 3, 9), date(2025, 3, 11)
 Make = Callable[..., Case]
 CREDIT = {"currency": "CNY", "payment_id": None, "outcome": "queued", "receipt_id": None}
-OWED = {"amount_minor": 10, "received_minor": 0, "written_off_minor": 0}
+OWED = {
+    "amount_minor": 10,
+    "received_minor": 0,
+    "written_off_minor": 0,
+    "offset_minor": 0,
+    "reserved_minor": 0,
+}
+SET_OFF = {
+    "id": str(ME),
+    "status": "proposed",
+    "proposed_by": str(OTHER),
+    "amount_minor": 10,
+    "payment_state": "due",
+    "payment_minor": 10,
+}
+PAYMENT = {"project_id": ME, "state": "due", "amount_minor": 10, "currency": "CNY", "live": False}
 
 
 def claim(amount: int, day: date = TODAY) -> inputs.Establish:
@@ -34,6 +49,17 @@ def slip(day: date) -> inputs.ReceiveSlip:
 def credit(case: Make, **changed: Any) -> Case:
     given = inputs.Receive(entry_id=ME)
     return case(given=given, facts={"bank_credit": {**CREDIT, **changed} if changed != {"none": 1} else None})
+
+
+def to_set_off(case: Make, amount: int = 10, **changed: Any) -> Case:
+    given = inputs.ProposeSetOff(payment_id=ME, amount_minor=amount, grounds="g")
+    found = None if changed == {"none": 1} else {**PAYMENT, **changed}
+    return case(given=given, here=OWED, of={"id": ME}, facts={"set_off_payment": found})
+
+
+def set_off(case: Make, **changed: Any) -> Case:
+    found = [] if changed == {"none": 1} else [{**SET_OFF, **changed}]
+    return case(here=OWED, facts={"set_offs": found})
 
 
 def table(case: Make) -> dict[str, tuple[Case, list[tuple[Case, str]]]]:
@@ -95,6 +121,51 @@ def table(case: Make) -> dict[str, tuple[Case, list[tuple[Case, str]]]]:
                 (case(here={"ending": None, "ending_by": None}), "write_off_not_proposed"),
                 (case(here={"ending": "quashed", "ending_by": ME}), "write_off_same_person"),
             ],
+        ),
+        "no_set_off_waits": (
+            set_off(case, status="applied"),
+            [(set_off(case, status=status), "set_off_waits_already") for status in ("proposed", "agreed")],
+        ),
+        "set_off_fits": (
+            to_set_off(case),
+            [
+                (to_set_off(case, none=1), "set_off_payment_unknown"),
+                (to_set_off(case, project_id=OTHER), "set_off_payment_unknown"),
+                (to_set_off(case, currency="EUR"), "set_off_payment_unknown"),
+                (to_set_off(case, state="requested"), "set_off_payment_moved"),
+                (to_set_off(case, live=True), "set_off_payment_taken"),
+                (to_set_off(case, amount=11, amount_minor=12), "set_off_exceeds"),
+                (to_set_off(case, amount_minor=9), "set_off_exceeds"),
+            ],
+        ),
+        "set_off_still_fits": (
+            set_off(case),
+            [
+                (set_off(case, payment_state="approved"), "set_off_payment_moved"),
+                (set_off(case, amount_minor=11), "set_off_exceeds"),
+            ],
+        ),
+        "set_off_proposed_by_another": (
+            set_off(case),
+            [
+                (set_off(case, none=1), "set_off_not_proposed"),
+                (set_off(case, proposed_by=str(ME)), "set_off_same_person"),
+            ],
+        ),
+        "set_off_waits": (
+            set_off(case, status="agreed"),
+            [
+                (set_off(case, none=1), "set_off_not_proposed"),
+                (set_off(case, status="agreed", payment_state="requested"), "set_off_payment_moved"),
+            ],
+        ),
+        "something_to_pay": (
+            case(here={"amount_minor": 2, "offset_minor": 1}),
+            [(case(here={"amount_minor": 2, "offset_minor": 2}), "payment_set_off_whole")],
+        ),
+        "set_off_whole": (
+            case(here={"amount_minor": 2, "offset_minor": 2}),
+            [(case(here={"amount_minor": 2, "offset_minor": 1}), "payment_not_set_off")],
         ),
         "paid_not_claimed": (
             case(here={"amount_minor": 10}, facts={"claimed_of_paid": 10}),

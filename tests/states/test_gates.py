@@ -48,6 +48,7 @@ FACTS = {
     "milestone": {"state": "accepted", "deliverables": 1, "deliverables_accepted": 1},
     "previous": {"amount_minor": 300, "paid_minor": 300, "spent_minor": 300, "due_on": None},
     "funds": {"id": ME, "left_minor": 100},
+    "owed": {"left_minor": 0},
 }
 
 
@@ -108,6 +109,7 @@ SHUT: dict[str, list[tuple[Case, str]]] = {
         (previous(spent_minor=149), "previous_tranche_unspent"),
         (previous(spent_minor=0), "previous_tranche_unspent"),
     ],
+    "nothing_owed": [(case(owed={"left_minor": 1}), "owed_undecided")],
     "appropriation_available": [
         (case(funds=NO_FUNDS), "appropriation_missing"),
         (case(funds={"id": ME, "left_minor": 99}), "appropriation_exhausted"),
@@ -232,6 +234,7 @@ def test_every_step_that_moves_money_towards_the_bank_asks_the_gates_anew() -> N
         "payment.approve",
         "payment.release",
         "payment.instruct",
+        "payment.settle_by_set_off",
     }
 
 
