@@ -23,6 +23,7 @@ CONSTRAINTS: dict[str, Callable[[], Refusal]] = {
     "appropriation_once": lambda: refuse("exists_already", what="appropriation"),
     "receivable_two_people": lambda: refuse("claim_same_person"),
     "receivable_write_off_two_people": lambda: refuse("write_off_same_person"),
+    "payment_offset_within": lambda: refuse("set_off_exceeds", need="?", payment="?", left="?"),
     "set_off_two_people": lambda: refuse("set_off_same_person"),
     "set_off_payment_live": lambda: refuse("set_off_payment_taken"),
     "set_off_receivable_live": lambda: refuse("set_off_waits_already"),

@@ -41,13 +41,14 @@ SELECT m.id, m.template, m.context, m.message_id, r.name, r.email, r.locale, r.a
   p.id AS project_id, coalesce(p.code, '') AS code, coalesce(p.title, c.title, '') AS title,
   coalesce(p.unit_name, '') AS unit, p.currency AS project_currency, p.award_minor, p.requested_minor,
   s.number AS milestone, s.title AS milestone_title, s.due_on AS milestone_due,
-  t.number AS tranche, y.amount_minor, y.currency, n.opens_on, n.closes_on,
+  t.number AS tranche, y.amount_minor - y.offset_minor AS amount_minor, y.currency, n.opens_on, n.closes_on,
   d.due_on, d.provisional, d.who, o.to_state AS waiting_in,
   u.due_on AS until, u.provisional AS until_provisional, u.who AS until_who,
   own.account_no AS account, own.rests_until, before.account_no AS old_account,
   k.id AS own_task, k.state AS task_state, r.id AS recipient_id, p.programme_id,
   v.reference, v.amount_minor AS owed_minor, v.currency AS owed_currency,
-  v.amount_minor - v.received_minor - v.written_off_minor - v.offset_minor - v.reserved_minor AS left_minor,
+  v.amount_minor - v.received_minor - v.written_off_minor - v.offset_minor
+    - v.reserved_minor AS left_minor,
   ARRAY(SELECT DISTINCT g.role FROM role_grant g WHERE g.person_id = m.recipient_id
     AND g.revoked_at IS NULL AND (g.project_id = p.id OR starts_with(p.office_path, g.office_path))) AS roles,
   ARRAY(SELECT account_no FROM payee WHERE project_id = p.id) AS accounts, {COLUMNS}

@@ -11,6 +11,7 @@ from milepost.queries.sight import FUNDS, INTERNAL, MINE, Row, find_subject, hol
 from schema.receivable import OPEN
 from states.receivable_plan import covered_minor, left_minor, open_instalments
 from states.reference import spaced
+from states.set_offs import WAITING
 
 MOST = 500
 _PROJECT = "p.code, p.title, p.unit_name, p.office_path, p.award_minor"
@@ -57,7 +58,15 @@ def of_project(session: Session, project_id: UUID, *, names: bool) -> list[Row]:
         "ORDER BY received_on, reference",
         {"id": project_id},
     )
+    offs = rows(
+        session,
+        "SELECT o.receivable_id, o.payment_id, o.amount_minor, o.currency, o.grounds, o.status, t.number "
+        "FROM set_off o JOIN payment y ON y.id = o.payment_id JOIN tranche t ON t.id = y.tranche_id "
+        "WHERE o.project_id = %(id)s AND (%(names)s OR o.status <> 'proposed') ORDER BY t.number, o.id",
+        {"id": project_id, "names": names},
+    )
     for row in found:
+        row["set_offs"] = [one for one in offs if one["receivable_id"] == row["id"]]
         row["left_minor"], row["spaced"] = _left(row), spaced(row["reference"])
         row["receipts"] = [one for one in receipts if one["receivable_id"] == row["id"]]
         paid = covered_minor(row) - row["planned_from_minor"]
@@ -77,15 +86,28 @@ def sums_of_project(session: Session, project_id: UUID) -> Row | None:
         """SELECT p.award_minor, p.currency, x.owed, x.refunded, x.over,
             coalesce(sum(y.amount_minor) FILTER (WHERE y.state = 'settled'), 0)::bigint AS paid
           FROM project p LEFT JOIN payment y ON y.project_id = p.id
-          JOIN LATERAL (SELECT count(*) AS n, coalesce(sum(r.received_minor), 0)::bigint AS refunded,
+          JOIN LATERAL (SELECT count(*) AS n,
+              coalesce(sum(r.received_minor + r.offset_minor), 0)::bigint AS refunded,
               coalesce(sum(r.over_minor), 0)::bigint AS over,
-              coalesce(sum(r.amount_minor - r.received_minor - r.written_off_minor)
+              coalesce(sum(r.amount_minor - r.received_minor - r.offset_minor - r.written_off_minor)
                 FILTER (WHERE r.state = ANY(%(open)s)), 0)::bigint AS owed
             FROM receivable r WHERE r.project_id = p.id) x ON x.n > 0
          WHERE p.id = %(id)s GROUP BY p.id, x.owed, x.refunded, x.over""",
         {"id": project_id, "open": list(OPEN)},
     )
     return {**found[0], "net": found[0]["paid"] - found[0]["refunded"]} if found else None
+
+
+def payments_to_set_off(session: Session, project_id: UUID) -> list[Row]:
+    """Payments of a project that wait still and that nothing is set off against."""
+    return rows(
+        session,
+        "SELECT y.id, y.amount_minor, y.currency, y.state, t.number FROM payment y "
+        "JOIN tranche t ON t.id = y.tranche_id WHERE y.project_id = %(id)s AND y.state = ANY(%(waiting)s) "
+        "AND NOT EXISTS (SELECT 1 FROM set_off o WHERE o.payment_id = y.id "
+        "AND o.status IN ('proposed', 'agreed', 'applied')) ORDER BY t.number",
+        {"id": project_id, "waiting": list(WAITING)},
+    )
 
 
 def demand(session: Session, actor_id: UUID, id: UUID) -> Row | None:
@@ -154,4 +176,4 @@ def _accounts(session: Session, projects: list[UUID]) -> dict[UUID, set[str]]:
     return found
 
 
-__all__ = ["demand", "loose_credits", "of_project", "receivables", "sums_of_project"]
+__all__ = ["demand", "loose_credits", "of_project", "payments_to_set_off", "receivables", "sums_of_project"]

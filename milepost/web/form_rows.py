@@ -16,7 +16,7 @@ from milepost.queries import draws, receivables
 from milepost.queries.dossiers import said_before
 from milepost.queries.sight import Row
 from schema.money import Money
-from states.labels import said
+from states.labels import said, state_label
 from states.step import words
 
 if TYPE_CHECKING:
@@ -92,6 +92,16 @@ def choices(asked: Asked, widget: str) -> list[tuple[str, str, str]]:
             for row in receivables.loose_credits(
                 asked.session, asked.person_id, str(asked.subject.row["currency"])
             )
+        ]
+    if widget == "set_off_payment" and asked.subject.project_id is not None:
+        return [
+            (
+                str(row["id"]),
+                f"{row['number']} · {Money(row['amount_minor'], row['currency'])} · "
+                + said(state_label("payment", row["state"]), asked.locale),
+                "",
+            )
+            for row in receivables.payments_to_set_off(asked.session, asked.subject.project_id)
         ]
     if widget == "drawn_round":
         found = draws.rounds_drawn(asked.session, asked.person_id, asked.subject.id)

@@ -40,6 +40,7 @@ _NO_OCCASION = frozenset(
         "lapse_not_due",
         "nothing_left",
         "proposed_by_another",
+        "set_off_not_proposed",
     }
 )
 

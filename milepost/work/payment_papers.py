@@ -76,7 +76,7 @@ class Paper:
     def as_json(self) -> dict[str, Any]:
         """For programs; the shape is stable."""
         row, read = self.why.row, self.why.read
-        amount = Money(row["amount_minor"], row["currency"])
+        amount = Money(row["amount_minor"] - row["offset_minor"], row["currency"])
         last = read.last_event
         return {
             "kind": self.kind,
@@ -90,7 +90,8 @@ class Paper:
             "project": {"code": row["code"], "title": row["title"]},
             "grantee": row["unit_name"],
             "payee": {"name": row["account_name"], "bank": row["bank_name"], "account": row["account_no"]},
-            "amount_minor": row["amount_minor"],
+            "amount_minor": amount.minor,
+            "set_off_minor": row["offset_minor"],
             "currency": row["currency"],
             "amount": {"zh": amount.format("zh"), "en": amount.format("en")},
             "capitals": self.capitals or None,
@@ -150,7 +151,7 @@ def paper_of(why: PaymentWhy, kind: Kind) -> Paper | None:
     if kind not in papers_of(why):
         return None
     row = why.row
-    amount = Money(row["amount_minor"], row["currency"])
+    amount = Money(row["amount_minor"] - row["offset_minor"], row["currency"])
     return Paper(
         kind,
         f"{row['code']}-{row['number']}-{row['attempt']}",

@@ -46,6 +46,8 @@ def debts(found: Found) -> Debts:
     proposed, made = establish(town, project, 500), owed(town, project, 1000)
     taken, free = entry(town, 300), entry(town, 700)
     town.take("finance2", "receivable.receive", made, entry_id=str(taken))
+    following = {"payment_id": str(town.payments(project)[1]), "amount_minor": 5, "grounds": "art. 12"}
+    town.take("officer", "receivable.propose_set_off", made, **following)
     receipt = UUID(str(town.one("SELECT id FROM receipt WHERE entry_id = %s", taken)))
     url = {"app": town.database.url, "owner": str(town.database.owner_url)}
     return Debts(town, url, project, proposed, made, receipt, taken, free)
@@ -197,6 +199,37 @@ def test_an_entry_is_received_with_its_receipt_and_stays_so(
         attacker.execute(sql, (getattr(debts, of),))
 
 
+@pytest.mark.parametrize(
+    "change", ["amount_minor = 1", "status = 'applied'", "proposed_by = NULL", "grounds = 'other'"]
+)
+def test_what_was_proposed_to_be_set_off_stays_what_it_was(attacker: Conn, debts: Debts, change: str) -> None:
+    with refused("MP005", "42501"):
+        attacker.execute(f"UPDATE set_off SET {change} WHERE receivable_id = %s", (debts.owed,))
+
+
+def test_nothing_is_set_off_without_an_event_or_twice(attacker: Conn, debts: Debts) -> None:
+    row = attacker.execute("SELECT id FROM set_off WHERE receivable_id = %s", (debts.owed,)).fetchone()
+    assert row is not None
+    with refused("set_off_payment_live"), attacker.transaction():
+        insert(attacker, "set_off", copied(attacker, "set_off", row[0]))
+    with refused("MP003"), attacker.transaction():
+        attacker.execute("UPDATE set_off SET status = 'released' WHERE id = %s", (row[0],))
+    with refused("MP005"), attacker.transaction():
+        beside(attacker, debts)
+        attacker.execute(
+            "UPDATE set_off SET status = 'agreed', agreed_by = %s, hold_transfer_id = %s WHERE id = %s",
+            (debts.town.people["finance1"].id, uuid4(), row[0]),
+        )
+
+
+def test_what_is_set_off_is_bound_once_the_payment_was_requested(attacker: Conn, debts: Debts) -> None:
+    with refused("MP005", "payment_offset_within"):
+        attacker.execute(
+            "UPDATE payment SET offset_minor = 1 WHERE project_id = %s AND state = 'settled'",
+            (debts.project,),
+        )
+
+
 # What only the owner can do, with every trigger off -------------------------------------------------------
 
 
@@ -210,6 +243,12 @@ TAMPERED = (
     "UPDATE receipt SET received_on = received_on - 1",
     "UPDATE receipt SET taken_minor = 299, over_minor = 1",
     "DELETE FROM receipt",
+    "UPDATE set_off SET amount_minor = amount_minor + 1",
+    "UPDATE set_off SET status = 'agreed', agreed_by = (SELECT id FROM person WHERE login = 'lead'), "
+    "hold_transfer_id = gen_random_uuid()",
+    "UPDATE receivable SET reserved_minor = 1 WHERE state = 'owed'",
+    "UPDATE receivable SET offset_minor = 1 WHERE state = 'owed'",
+    "UPDATE payment SET offset_minor = 1 WHERE state = 'settled'",
     "UPDATE bank_entry SET outcome = 'new' WHERE outcome = 'received'",
 )
 
@@ -218,7 +257,9 @@ TAMPERED = (
 def test_what_was_tampered_with_is_named(debts: Debts, sql: str) -> None:
     with psycopg.connect(debts.url["owner"]) as conn:
         claims = [
-            r for r in recounts() if r.code in ("receivable_differs", "receipt_differs", "value_differs")
+            r
+            for r in recounts()
+            if r.code in ("receivable_differs", "receipt_differs", "value_differs", "set_off_differs")
         ]
         assert len(list(receivable_recounts())) >= 7
         conn.execute("SET session_replication_role = replica")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from uuid import UUID
 
@@ -42,6 +43,7 @@ def refunds(world: World) -> None:
     for step, who in (("keep", finance[1]), ("write_off", finance[1])):
         world.take(finance[0], "receivable.propose_write_off", other, **ending)
         world.take(who, f"receivable.{step}", other, **({"reason": "示例"} if step == "keep" else {}))
+    _set_offs(world, project, owed)
     deadline = world.value("SELECT id FROM deadline WHERE name = 'refund_due' LIMIT 1")
     told = {"deadline_id": str(deadline), "days": 15, "escalated": True, "covers": [1, 15]}
     with world.database.session() as session:
@@ -51,6 +53,34 @@ def refunds(world: World) -> None:
             [Mailing(f"reminder:{deadline}:15", people, "refund_reminder", told, project)],
             now=world.clock.now(),
         )
+
+
+def _set_offs(world: World, project: UUID, owed: Callable[[], UUID]) -> None:
+    """Proposed and dropped; settled with its payment, which comes back; and of a payment as a whole."""
+    finance, claim = world.people["finance_officer"], owed()
+    following = world.payments(project)[1]
+
+    def propose(payment: UUID, amount: int, made: UUID) -> None:
+        given = {"payment_id": str(payment), "amount_minor": amount, "grounds": "示例"}
+        world.take("programme_officer", "receivable.propose_set_off", made, **given)
+
+    propose(following, 1, claim)
+    world.take("programme_officer", "receivable.drop_set_off", claim, reason="示例")
+    propose(following, 1, claim)
+    world.take(finance[0], "receivable.agree_set_off", claim)
+    world.pay(following, "settled")
+    world.take("system", "payment.return_late", following, reference="B")
+    whole, _ = world.payment_at("settled")
+    following = world.payments(whole)[1]
+    gross = world.value("SELECT amount_minor FROM payment WHERE id = %s", following)
+    due = (world.clock.today() + timedelta(days=30)).isoformat()
+    given = {"amount_minor": gross, "due_on": due, **BASIS}
+    made = world.take("programme_officer", "receivable.establish", whole, **given).subject_id
+    world.take(finance[0], "receivable.confirm", made)
+    propose(following, gross, made)
+    world.take(finance[0], "receivable.agree_set_off", made)
+    world.pay(following, "released")
+    world.take("system", "payment.settle_by_set_off", following)
 
 
 __all__ = ["refunds"]
