@@ -233,6 +233,7 @@ def test_what_is_set_off_is_bound_once_the_payment_was_requested(attacker: Conn,
 # What only the owner can do, with every trigger off -------------------------------------------------------
 
 
+CODES = {"receivable_differs", "receipt_differs", "value_differs", "set_off_differs"}
 TAMPERED = (
     "UPDATE receivable SET received_minor = received_minor + 1 WHERE state = 'owed'",
     "UPDATE receivable SET over_minor = 5 WHERE state = 'owed'",
