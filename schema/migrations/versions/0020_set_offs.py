@@ -5,11 +5,11 @@ from pathlib import Path
 from alembic import op
 from sqlalchemy import text
 
-revision = "0019"
-down_revision = "0018"
+revision = "0020"
+down_revision = "0019"
 
 HERE = Path(__file__)
-TABLE = HERE.with_name("0019_set_offs_table.sql")
+TABLE = HERE.with_name("0020_set_offs_table.sql")
 GUARDS = HERE.with_suffix(".sql")
 FUNCTIONS = ("payment_offset_stays()", "set_off_stays()", "set_off_fits()")
 
