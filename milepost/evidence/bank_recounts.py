@@ -87,12 +87,12 @@ def _entries() -> Iterator[Recount]:
         "已入账的金额、币种或方向与拨付不符",
         "what was applied to a payment is not of its sum, its currency or its direction",
         """SELECT b.id, concat_ws(' ', b.said, b.amount_minor, b.currency),
-                  concat_ws(' ', y.amount_minor, y.currency)
+                  concat_ws(' ', y.amount_minor - y.offset_minor, y.currency)
              FROM bank_entry b LEFT JOIN payment y ON y.id = b.payment_id
             WHERE b.source = 'statement'
               AND ((b.amount_minor <> 0 AND (b.amount_minor < 0) <> (b.said = 'debit'))
                    OR (b.outcome = 'applied' AND (abs(b.amount_minor), b.currency)
-                       IS DISTINCT FROM (y.amount_minor, y.currency)))""",
+                       IS DISTINCT FROM (y.amount_minor - y.offset_minor, y.currency)))""",
     )
     yield Recount(
         "bank_entry_differs",
