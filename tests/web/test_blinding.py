@@ -58,6 +58,7 @@ NATURAL = {
 }
 """What the id in an address is an id of, by the address's first word."""
 WORDS = {
+    "year": ("2025", "1999"),
     "kind": ("order", "voucher", "advice", "love"),
     "ending": ("csv", "xlsx", "exe"),
     "stage": ("remote_review", "panel_review", "nothing"),
