@@ -230,8 +230,8 @@ def _waiting(row: Row, today: date, zone: Any, counted: set[UUID]) -> Waiting:
     name, amount = row["name"] or "", row["amount_minor"]
     if row["kind"] == "exception":
         roles = tuple(row["who"] or KINDS[row["what"]].who)
-        # The money of a payment that waits itself is counted there.
-        amount = None if row["payment_id"] in counted else amount
+        # The money of a payment that waits itself is counted there; of some the bank names no sum.
+        amount = amount if row["currency"] and row["payment_id"] not in counted else None
     elif row["kind"] == "tranche":
         roles = tuple(
             dict.fromkeys(role for entry in row["blocked"] for role in CATALOGUE[entry["code"]].who)

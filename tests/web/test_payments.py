@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from pathlib import Path
 from uuid import UUID
 
 from milepost import people
+from milepost.bank.simulated_files import FileBank, Misbehaviour, write_answers
+from milepost.calendar import is_working_day
 from milepost.mail.facts import load_letters
 from milepost.mail.templates import render
+from milepost.work.batches import carry_on
+from milepost.work.reconciliation import reconcile_folder
 from tests.web.conftest import Site
+from tests.work.files_scene import desk_in
 
 ACCOUNT = "6222000011112222"
 
@@ -163,3 +169,32 @@ def _mailed(site: Site, paid: UUID) -> None:
         "下一笔是第 2 笔，500,000.00元，里程碑 2 通过后拨付",
     ):
         assert part in body, (part, body)
+
+
+def test_what_the_bank_said_of_it_is_for_those_who_read_the_bank(site: Site, tmp_path: Path) -> None:
+    world = site.world
+    _, payment_id = world.payment_at("released")
+    while not is_working_day(world.clock.today())[0]:
+        world.clock.advance(timedelta(days=1))
+    finance = world.people["finance_officer"]
+    asked = {
+        "programme_id": str(world.published.id),
+        "currency": "CNY",
+        "execution_on": world.clock.today().isoformat(),
+    }
+    batch = world.take(finance[0], "batch.make", None, **asked).subject_id
+    world.take(finance[1], "batch.hand_over", batch)
+    desk, bank = desk_in(tmp_path / "bank"), FileBank(tmp_path / "books.sqlite", Misbehaviour())
+    carry_on(world.database, desk)
+    bank.take_folder(desk.out, world.clock.today())
+    write_answers(desk.inbox, [*bank.reports(world.clock.today()), *bank.statements(world.clock.today())])
+    reconcile_folder(world.database, desk)
+    reader = site.the("finance_officer")
+    shown = reader.get(f"/payments/{payment_id}").text
+    part = shown.split('id="bank"')[1].split("</section>")[0]
+    reference = world.value("SELECT bank_reference FROM payment WHERE id = %s", payment_id)
+    assert f"/bank/batches/{batch}" in part and reference in part
+    assert "Statement: paid out" in part and "entered in our books" in part
+    officer = site.the("programme_officer").get(f"/payments/{payment_id}").text
+    assert 'id="bank"' not in officer and f"/bank/batches/{batch}" not in officer and reference in officer
+    assert f'href="/payments/{payment_id}"' in reader.get(f"/bank/batches/{batch}").text
