@@ -36,6 +36,7 @@ async def pay() -> dict[str, Any]:
             "submitted": done.instructed,
             "files": done.sent,
             "held_back": dict(done.left_out),
+            "refused": {str(id): why for id, why in done.refused.items()},
             "busy": done.busy,
         }
     report = await disburse_slice()

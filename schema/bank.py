@@ -66,7 +66,7 @@ class BankStatement(SQLModel, table=True):
 
 
 class Batch(SQLModel, table=True):
-    """Payments of one programme and currency for one day, handed to the bank as one file.
+    """Payments of one programme, office and currency for one day, handed to the bank as one file.
 
     ``staged_as`` is the name under which the file waits to be put at its place; it is moved from there once.
     """
@@ -81,6 +81,7 @@ class Batch(SQLModel, table=True):
     chain_id: UUID = link("chain.id")
     programme_id: UUID = link("programme_version.id")
     currency: str = words()
+    office_path: str = Field(sa_column=Column(Text, nullable=False, server_default=text("'/'")))
     execution_on: date
     cut_off: datetime = moment()
     number: int

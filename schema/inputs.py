@@ -380,6 +380,9 @@ class MakeBatch(StepInput):
     programme_id: UUID = ask("计划", "Programme", widget="programme")
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3,4}$")] = ask("币种", "Currency")
     execution_on: date = ask("执行日", "Day of execution")
+    office_path: Annotated[str, Field(pattern=r"^/([a-z0-9-]+/)*$")] = ask(
+        "部门（含下级）", "Office, with those below it", widget="office", default="/"
+    )
     released_until: date | None = ask("截止到此日放款的", "Released by the end of", default=None)
 
 

@@ -23,6 +23,7 @@ def _make(case: Case) -> Change:
             "chain_id": chain_of_programme(case.programme.code),
             "programme_id": given.programme_id,
             "currency": given.currency,
+            "office_path": given.office_path,
             "execution_on": given.execution_on,
             "cut_off": found["cut_off"],
             "number": len(payments),

@@ -62,8 +62,7 @@ def batches(terminal: Terminal) -> None:
     from states.labels import state_label
 
     with terminal.session() as session:
-        _reader(terminal, session)
-        rows = read(session)
+        rows = read(session, _reader(terminal, session))
     if terminal.as_json:
         terminal.answer({"ok": True, "batches": rows})
         return
@@ -92,8 +91,7 @@ def batch(
     from states.labels import state_label
 
     with terminal.session() as session:
-        _reader(terminal, session)
-        row = read(session, id)
+        row = read(session, id, _reader(terminal, session))
     if row is None:
         raise Usage("batch_unknown", f"没有批次 {id}。", f"There is no batch {id}.")
     if terminal.as_json:

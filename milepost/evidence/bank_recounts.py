@@ -52,6 +52,15 @@ def _batches() -> Iterator[Recount]:
     )
     yield Recount(
         "batch_differs",
+        "批次的部门与编制时不符",
+        "the office of a batch is not the one it was made for",
+        f"""SELECT b.id, b.office_path, i.input->>'office_path' FROM batch b
+             JOIN event e ON e.subject_id = b.id AND e.step = 'batch.make'
+             CROSS JOIN LATERAL (SELECT {INPUT.format(e="e")} AS input) i
+            WHERE b.office_path IS DISTINCT FROM coalesce(i.input->>'office_path', '/')""",
+    )
+    yield Recount(
+        "batch_differs",
         "批次中列入与未列入的拨付与事件不符",
         "which payments a batch left out is not what its events say",
         f"""SELECT p.id, p.live::text || ' ' || coalesce(p.left_out, ''), b.state FROM batch_payment p

@@ -13,25 +13,31 @@ from milepost.queries.sight import Row, bank_scope, rows
 MOST = 200
 
 
-def batches(session: Session) -> list[Row]:
-    """The latest batches, with how many of their payments are in each state."""
+def batches(session: Session, actor_id: UUID | None = None, *, only: UUID | None = None) -> list[Row]:
+    """The latest batches, with how many of their payments are in each state; ``only`` one of them.
+
+    Of the offices whose bank the actor reads; None reads all, as whoever has the machine does.
+    """
+    scope = bank_scope("b.office_path") if actor_id is not None else "true"
     return rows(
         session,
-        """SELECT b.id, b.state, b.currency, b.execution_on, b.number, b.total_minor, b.file_name, b.sha256,
-            b.note, b.handed_at, v.code AS programme_code, m.name AS made_by, h.name AS handed_by,
-            (SELECT coalesce(jsonb_object_agg(s.state, s.n), '{}'::jsonb) FROM (SELECT y.state, count(*) AS n
+        f"""SELECT b.id, b.office_path, b.state, b.currency, b.execution_on, b.number, b.total_minor,
+            b.file_name, b.sha256, b.note, b.handed_at, v.code AS programme_code, m.name AS made_by,
+            h.name AS handed_by,
+            (SELECT coalesce(jsonb_object_agg(s.state, s.n), '{{}}') FROM (SELECT y.state, count(*) AS n
                FROM batch_payment p JOIN payment y ON y.id = p.payment_id
               WHERE p.batch_id = b.id AND p.live GROUP BY y.state) s) AS states
           FROM batch b JOIN programme_version v ON v.id = b.programme_id JOIN person m ON m.id = b.made_by
           LEFT JOIN person h ON h.id = b.handed_by
+         WHERE (%(only)s::uuid IS NULL OR b.id = %(only)s) AND {scope}
          ORDER BY b.cut_off DESC, b.id LIMIT %(most)s""",
-        {"most": MOST},
+        {"most": MOST, "actor": actor_id, "only": only},
     )
 
 
-def batch(session: Session, id: UUID) -> Row | None:
+def batch(session: Session, id: UUID, actor_id: UUID | None = None) -> Row | None:
     """One batch with its first thousand payments, those left out among them, and the files about it."""
-    found = [row for row in batches(session) if row["id"] == id]
+    found = batches(session, actor_id, only=id)
     if not found:
         return None
     payments = rows(
@@ -47,15 +53,21 @@ def batch(session: Session, id: UUID) -> Row | None:
     return {**found[0], "payments": payments, "files": files(session, batch_id=id)}
 
 
-def files(session: Session, *, batch_id: UUID | None = None) -> list[Row]:
-    """The register: what went and what came, the latest first."""
+def files(
+    session: Session, actor_id: UUID | None = None, *, batch_id: UUID | None = None, office: str = "/"
+) -> list[Row]:
+    """The register: what went and what came, the latest first. ``office`` keeps the account it came for."""
+    scope = "true"
+    if actor_id is not None:
+        of = "coalesce((SELECT b.office_path FROM batch b WHERE b.id = f.batch_id), %(office)s)"
+        scope = bank_scope(of)
     return rows(
         session,
-        """SELECT f.id, f.direction, f.kind, f.name, f.sha256, f.size, f.at, f.batch_id, f.closing_on,
+        f"""SELECT f.id, f.direction, f.kind, f.name, f.sha256, f.size, f.at, f.batch_id, f.closing_on,
             f.counts, f.findings, n.name AS by FROM bank_file f JOIN person n ON n.id = f.by_id
-          WHERE %(batch)s::uuid IS NULL OR f.batch_id = %(batch)s
+          WHERE (%(batch)s::uuid IS NULL OR f.batch_id = %(batch)s) AND {scope}
           ORDER BY f.at DESC, f.name LIMIT %(most)s""",
-        {"batch": batch_id, "most": MOST},
+        {"batch": batch_id, "most": MOST, "actor": actor_id, "office": office},
     )
 
 
@@ -66,7 +78,7 @@ def exceptions(
 
     Of the offices whose bank the actor reads; None reads all, as whoever has the machine does.
     """
-    scope = bank_scope("x") if actor_id is not None else "true"
+    scope = bank_scope("x.office_path", "x.project_id") if actor_id is not None else "true"
     found = rows(
         session,
         f"""SELECT x.id, x.kind, x.state, x.params, x.raised_at, x.note, x.resolved_at, n.name AS by,

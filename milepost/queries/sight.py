@@ -229,10 +229,10 @@ def _office_wide(session: Session, actor_id: UUID, noun: str, ids: Sequence[UUID
         return _delegations(session, actor_id, ids)
     if noun in BUDGET:
         return _budgets(session, actor_id, noun, ids)
-    if noun == "bank_exception":
-        return _exceptions(session, actor_id, ids)
+    if noun in ("batch", "bank_exception"):
+        return _of_bank(session, actor_id, noun, ids)
     roles = roles_anywhere(session, actor_id)
-    if not (roles if noun == "call" else roles & (BANK if noun == "batch" else FUNDS)):
+    if not (roles if noun == "call" else roles & FUNDS):
         return {}
     found = rows(session, f'SELECT * FROM "{noun}" WHERE id = ANY(%(ids)s)', {"ids": list(ids)})
     sight = Sight(actor_id, roles)
@@ -320,31 +320,31 @@ def _draws(session: Session, actor_id: UUID, ids: Sequence[UUID]) -> dict[UUID, 
     return subjects
 
 
-def bank_scope(row: str) -> str:
-    """A condition on a row with an office, and perhaps a project: the actor reads the bank there."""
+def bank_scope(office: str, project: str = "NULL") -> str:
+    """A condition on an office's path, and perhaps a project, in SQL: the actor reads the bank there."""
     roles = ", ".join(f"'{role}'" for role in sorted(BANK))
     return (
         f"EXISTS (SELECT 1 FROM role_grant g WHERE g.person_id = %(actor)s AND g.revoked_at IS NULL "
-        f"AND g.role IN ({roles}) AND (g.project_id = {row}.project_id "
-        f"OR starts_with({row}.office_path, g.office_path)))"
+        f"AND g.role IN ({roles}) AND (g.project_id = {project} OR starts_with({office}, g.office_path)))"
     )
 
 
-def _exceptions(session: Session, actor_id: UUID, ids: Sequence[UUID]) -> dict[UUID, Subject]:
-    """Exceptions of the offices and projects whose bank the actor reads."""
+def _of_bank(session: Session, actor_id: UUID, noun: str, ids: Sequence[UUID]) -> dict[UUID, Subject]:
+    """Batches and exceptions of the offices and projects whose bank the actor reads."""
+    project = "x.project_id" if noun == "bank_exception" else "NULL"
     found = rows(
         session,
-        f"SELECT x.* FROM bank_exception x WHERE x.id = ANY(%(ids)s) AND {bank_scope('x')}",
+        f"SELECT x.* FROM {noun} x WHERE x.id = ANY(%(ids)s) AND {bank_scope('x.office_path', project)}",
         {"actor": actor_id, "ids": list(ids)},
     )
     sight = Sight(actor_id, roles_anywhere(session, actor_id) & BANK)
     return {
         row["id"]: Subject(
-            "bank_exception",
+            noun,
             row["id"],
             row["state"],
             row["version"],
-            row["project_id"],
+            row.get("project_id"),
             row["programme_id"],
             sight,
             row,

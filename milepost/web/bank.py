@@ -37,7 +37,7 @@ class BankPage:
 def show(visitor: BankReader) -> Response:
     """Batches, exceptions, the register."""
     session = visitor.session
-    rows = bank.batches(session)
+    rows = bank.batches(session, visitor.id)
     doubts = bank.exceptions(session, visitor.id)
     view = BankPage(
         files_in_use=visitor.web.settings.bank == "files",
@@ -47,7 +47,7 @@ def show(visitor: BankReader) -> Response:
         exceptions=doubts,
         ways=_fitting(offers_for(visitor, "bank_exception", [row["id"] for row in doubts], visitor.roles)),
         resolved=bank.exceptions(session, visitor.id, resolved=True)[:20],
-        files=bank.files(session)[:50],
+        files=bank.files(session, visitor.id, office=visitor.web.settings.bank_office)[:50],
     )
     return page(visitor, "bank.html", view)
 
@@ -66,7 +66,7 @@ def _fitting(offers: dict[UUID, list[Offer]]) -> dict[UUID, list[Offer]]:
 @router.get("/bank/batches/{id}")
 def show_batch(visitor: BankReader, id: UUID) -> Response:
     """One batch: its payments, those left out and why, the files about it."""
-    row = bank.batch(visitor.session, id)
+    row = bank.batch(visitor.session, id, visitor.id)
     if row is None:
         raise Missing
     offers = offers_for(visitor, "batch", [id], visitor.roles).get(id, [])

@@ -50,12 +50,16 @@ class StagedFileChanged(Exception):
 
 @dataclass(slots=True)
 class BatchReport:
-    """What was carried on: payments instructed, those left out by reason, files put at their place."""
+    """What was carried on: payments instructed, those left out by reason, files put at their place.
+
+    ``refused``: batches that no file can be made of as things stand, and why; they are tried again each time.
+    """
 
     instructed: int = 0
     left_out: Counter[str] = field(default_factory=Counter)
     sent: list[str] = field(default_factory=list)
     lapsed: int = 0
+    refused: dict[UUID, str] = field(default_factory=dict)
     busy: bool = False
 
 
@@ -82,8 +86,12 @@ def carry_on(database: Database, desk: Desk) -> BatchReport:
             for id, state in session.conn.execute(
                 "SELECT id, state FROM batch WHERE state IN ('handed_over', 'written') ORDER BY handed_at, id"
             ).fetchall():
-                if state == "written" or _write(session, desk, id, report):
-                    _send(session, desk, id, report)
+                try:
+                    if state == "written" or _write(session, desk, id, report):
+                        _send(session, desk, id, report)
+                except (BatchRefused, StagedFileChanged) as problem:
+                    # What is wrong with one keeps no other back.
+                    report.refused[id] = str(problem)
         finally:
             if not session.conn.closed and not session.conn.broken:
                 session.conn.execute(f"SELECT pg_advisory_unlock({_LOCK})")

@@ -68,6 +68,7 @@ TAMPERED = {
         "UPDATE batch SET handed_by = (SELECT id FROM person WHERE login = 'finance8')",
         "batch",
     ),
+    "a batch given to another office": ("UPDATE batch SET office_path = '/city/'", "batch"),
     "a payment left out in silence": ("UPDATE batch_payment SET live = false WHERE position = 1", "batch"),
     "a debit unsaid": (
         "UPDATE bank_entry SET outcome = 'noted' WHERE outcome = 'applied' AND amount_minor > 0",
