@@ -89,7 +89,8 @@ _TOLD = frozenset({"audience", "closed_to"})
 
 def _facts_of(noun: str) -> frozenset[str]:
     if noun == "project":
-        return (PROJECT_FACTS - _TOLD) | {"rounds", "declined_on", "own_conflict", "paid_open"}
+        beside = {"rounds", "declined_on", "own_conflict", "paid_open", "claims", "proofs"}
+        return (PROJECT_FACTS - _TOLD) | beside
     needs = (needs_of(static_machines()[noun].steps.values()) - _TOLD) | {"round_tasks", "round_state"}
     if noun == "appropriation":
         needs |= {"purse"}

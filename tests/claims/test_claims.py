@@ -8,6 +8,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
+from milepost.available import available
 from milepost.evidence.recounts import recounts
 from milepost.evidence.verify_database import verify
 from states.claims import invoice_key
@@ -307,6 +308,12 @@ def test_final_papers_open_their_gates_once_a_second_person_accepts_them(town: T
         assert codes(town, "finance1", "project.decide_proof", project, **decided) == ["no_proof_waits"]
     town.take("system", "payment.fall_due", payment)
     assert verify(town.database).faults == []
+    for stage in ("implementation", "acceptance", "closure"):
+        town.advance(project, stage)
+        for who in ("finance1", "officer", "unit"):
+            offered = {o.step.name for o in available(town.session, town.people[who], "project", project)}
+            assert ("project.hand_in_proof" in offered) == (who == "unit")
+            assert ("project.decide_proof" in offered) == (who == "finance1")
     owner = town.database.owner_url
     assert owner is not None
     for sql in ("UPDATE proof SET opinion = 'x'", "UPDATE proof SET outcome = NULL, decided_by = NULL"):
