@@ -29,6 +29,7 @@ CONSTRAINTS: dict[str, Callable[[], Refusal]] = {
     "set_off_receivable_live": lambda: refuse("set_off_waits_already"),
     "receipt_entry_once": lambda: refuse("credit_received_already"),
     "receipt_slip_once": lambda: refuse("slip_entered_already"),
+    "hold_two_people": lambda: refuse("hold_same_person"),
     "payee_two_people": lambda: refuse("payee_same_person"),
 }
 

@@ -46,7 +46,12 @@ FACTS: dict[str, str] = {
     ),
     "rounds": LIST.format("SELECT id, stage, state FROM round WHERE project_id = p.id"),
     "holds": LIST.format(
-        "SELECT id, reason FROM hold WHERE project_id = p.id AND kind = 'hold' AND lifted_at IS NULL"
+        "SELECT id, reason, placed_by FROM hold WHERE project_id = p.id AND kind = 'hold' "
+        "AND lifted_at IS NULL"
+    ),
+    "payment_holds": LIST.format(
+        "SELECT id, reason, placed_by FROM hold WHERE project_id = p.id AND payment_id = s.id "
+        "AND lifted_at IS NULL"
     ),
     "integrity_holds": LIST.format(
         "SELECT id, reason FROM hold WHERE project_id = p.id AND kind = 'integrity' AND lifted_at IS NULL"

@@ -126,6 +126,7 @@ class Payment(SQLModel, table=True):
     bank_reference: str | None = words(null=True)
     bank_reason: str | None = words(null=True)
     attested: str | None = words(null=True)
+    holds: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
     settled_on: date | None = None
     state: str = words()
     version: int

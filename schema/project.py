@@ -103,13 +103,24 @@ class Pledge(SQLModel, table=True):
 
 
 class Hold(SQLModel, table=True):
-    """A reason why no money moves for now; ``kind`` is hold, integrity or offset."""
+    """A reason why no money moves for now: of a project (hold, integrity) or of one payment.
 
-    __table_args__ = (CheckConstraint("kind IN ('hold', 'integrity')", name="hold_kind_known"),)
+    Who placed a hold does not lift it; an integrity flag is the supervisor's alone.
+    """
+
+    __table_args__ = (
+        CheckConstraint("kind IN ('hold', 'integrity', 'payment')", name="hold_kind_known"),
+        CheckConstraint("(kind = 'payment') = (payment_id IS NOT NULL)", name="hold_of_payment"),
+        CheckConstraint(
+            "kind = 'integrity' OR lifted_by IS NULL OR lifted_by <> placed_by", name="hold_two_people"
+        ),
+        Index("hold_of_payment_standing", "payment_id", postgresql_where=text("lifted_at IS NULL")),
+    )
 
     id: UUID = key()
     project_id: UUID = link("project.id", index=True)
     kind: str = words()
+    payment_id: UUID | None = link("payment.id", null=True)
     reason: str = words()
     placed_by: UUID = link("person.id")
     placed_at: datetime = moment()

@@ -20,6 +20,7 @@ GATE_LABELS: Mapping[str, Text] = {
     "integrity_clear": words("没有科研诚信问题", "No integrity flag stands"),
     "no_hold": words("没有冻结", "No hold stands"),
     "payee_verified": words("收款账户已由第二人核实", "The payee's account is verified by a second person"),
+    "payment_not_held": words("本笔没有冻结", "No hold stands on this payment"),
     "payee_rested": words("收款账户变更后的静置期已满", "A changed account has rested"),
     "own_contribution_evidenced": words("自筹资金已到位", "The own contribution is evidenced"),
     "previous_tranche_spent": words("上一笔已支出到比例", "Enough of the payment before is spent"),

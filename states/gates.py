@@ -141,6 +141,12 @@ def project_paying(case: Case) -> Refusal | None:
     return None if state in PAYING_STATES else refuse("project_stopped", state=state)
 
 
+def payment_not_held(case: Case) -> Refusal | None:
+    """A hold on the payment itself; no programme can leave it out."""
+    count = case.here["holds"]
+    return refuse("payment_on_hold", count=count) if count else None
+
+
 def payee_rested(case: Case) -> Refusal | None:
     """A changed account is paid to only when its rest is over; asked wherever changes rest."""
     until = case.facts["payee"]["rests_until"]
@@ -158,7 +164,8 @@ def gates_of(programme: Programme, code: str) -> tuple[Gate, ...]:
     # What is computed is above zero, whether or not the programme says so.
     always = () if tranche.basis == "fixed" else ("spending_verified",)
     named = tuple(GATES[name] for name in dict.fromkeys((*always, *tranche.gates)))
-    return (project_paying, payee_rested, *named) if programme.payees.rest_days else (project_paying, *named)
+    first = (project_paying, payment_not_held)
+    return (*first, payee_rested, *named) if programme.payees.rest_days else (*first, *named)
 
 
 def shut_gates(case: Case) -> list[Refusal]:

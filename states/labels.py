@@ -230,6 +230,7 @@ CHOICES: Mapping[str, Text] = {
     "uncollectable": words("确实无法收回", "Cannot be collected"),
     "quashed": words("决定被撤销", "The decision was quashed"),
     "hold": words("冻结", "Hold"),
+    "payment": words("本笔拨付的冻结", "Hold on a payment"),
     "every": words("申请、审批、放款", "Requesting, approving, releasing"),
     "request": words("仅申请", "Requesting only"),
     "approve": words("仅审批", "Approving only"),

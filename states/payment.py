@@ -6,7 +6,7 @@ was open when the payment fell due may have shut since.
 
 from __future__ import annotations
 
-from schema.inputs import Attest, BankAnswer, Note, PlanPayment, Reason, Void
+from schema.inputs import Attest, BankAnswer, LiftHold, Note, PlaceHold, PlanPayment, Reason, Void
 from states.approvals import after_approving, approvals_needed, missing_approvals, roles_that_approve
 from states.case import Case, Change, Follow
 from states.plans import computed
@@ -144,6 +144,24 @@ def _void(case: Case) -> Change:
 def _send_back(case: Case) -> Change:
     """The next attempt starts clean: other people may do its duties."""
     return Change(set={"bank_reason": case.input.reason}, follow=[*let_go(case), next_attempt(case)])
+
+
+def _place_hold(case: Case) -> Change:
+    row = {
+        "id": case.new_id("hold:payment"),
+        "project_id": case.of["id"],
+        "payment_id": case.subject_id,
+        "kind": "payment",
+        "reason": case.input.reason,
+        "placed_by": case.actor_id,
+        "placed_at": case.now,
+    }
+    return Change(set={"holds": case.here["holds"] + 1}, insert=[("hold", row)])
+
+
+def _lift_hold(case: Case) -> Change:
+    lifted = {"lifted_by": case.actor_id, "lifted_at": case.now}
+    return Change(set={"holds": case.here["holds"] - 1}, update=[("hold", case.input.hold_id, lifted)])
 
 
 def _asks_an_officer(case: Case) -> bool:
@@ -323,6 +341,25 @@ STEPS: tuple[Step, ...] = (
         duty="second_attester",
         fresh=True,
         notify=(Notify("payment_confirmed", (*FINANCE, "applicant")),),
+    ),
+    Step(
+        "payment.place_hold",
+        BEFORE_BANK,
+        SAME,
+        words("冻结本笔", "Place a hold on it"),
+        input=PlaceHold,
+        effect=_place_hold,
+        notify=(Notify("payment_held", (*GRANTEE, *FINANCE)),),
+    ),
+    Step(
+        "payment.lift_hold",
+        BEFORE_BANK,
+        SAME,
+        words("解除本笔冻结", "Lift its hold"),
+        input=LiftHold,
+        guards=("payment_hold_stands", "payment_hold_of_another"),
+        effect=_lift_hold,
+        notify=(Notify("payment_hold_lifted", (*GRANTEE, *FINANCE)),),
     ),
     Step(
         "payment.void",

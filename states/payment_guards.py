@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from states.approvals import listed, missing_approvals
 from states.case import Case
 from states.guards import guard
@@ -21,3 +23,32 @@ def approval_wanted(case: Case) -> Refusal | None:
 def approvals_complete(case: Case) -> Refusal | None:
     missing = missing_approvals(case)
     return refuse("approvals_missing", wanted=listed(missing)) if missing else None
+
+
+@guard("payment_holds")
+def payment_hold_stands(case: Case) -> Refusal | None:
+    return _stands(case, case.facts["payment_holds"])
+
+
+@guard("holds")
+def hold_of_another(case: Case) -> Refusal | None:
+    """Who placed a hold does not lift it."""
+    return _of_another(case, case.facts["holds"])
+
+
+@guard("payment_holds")
+def payment_hold_of_another(case: Case) -> Refusal | None:
+    return _of_another(case, case.facts["payment_holds"])
+
+
+def _stands(case: Case, holds: list[dict[str, Any]]) -> Refusal | None:
+    if case.input is None:
+        return None if holds else refuse("no_holds")
+    return None if str(case.input.hold_id) in {hold["id"] for hold in holds} else refuse("no_holds")
+
+
+def _of_another(case: Case, holds: list[dict[str, Any]]) -> Refusal | None:
+    """With nothing typed yet it objects where every hold is the actor's own."""
+    asked = [hold for hold in holds if case.input is None or hold["id"] == str(case.input.hold_id)]
+    mine = [hold for hold in asked if hold["placed_by"] == str(case.actor_id)]
+    return refuse("hold_same_person") if mine and len(mine) == len(asked) else None

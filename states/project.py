@@ -201,7 +201,7 @@ def project_steps(programme: Programme) -> tuple[Step, ...]:
             SAME,
             words("解除冻结", "Lift a hold"),
             input=LiftHold,
-            guards=("hold_stands",),
+            guards=("hold_stands", "hold_of_another"),
             effect=_lift("holds"),
             notify=(Notify("hold_lifted", (*GRANTEE, "finance_officer")),),
         ),

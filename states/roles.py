@@ -75,6 +75,8 @@ PERMISSIONS: dict[str, frozenset[str]] = {
             "project.lift_hold",
             # Only where a programme's tier asks for it (``states.approvals``).
             "payment.approve",
+            "payment.place_hold",
+            "payment.lift_hold",
             "delegation.grant",
             "delegation.accept",
             "delegation.decline",
@@ -122,6 +124,8 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "finance_officer": frozenset(
         {
             "payment.request",
+            "payment.place_hold",
+            "payment.lift_hold",
             "delegation.grant",
             "delegation.accept",
             "delegation.decline",
@@ -172,9 +176,17 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         }
     ),
     "supervisor": frozenset(
-        {"project.flag_integrity", "project.clear_integrity", "project.place_hold", "draw.witness"}
+        {
+            "project.flag_integrity",
+            "project.clear_integrity",
+            "project.place_hold",
+            "project.lift_hold",
+            "payment.place_hold",
+            "payment.lift_hold",
+            "draw.witness",
+        }
     ),
-    "counsel": frozenset({"project.record_review"}),
+    "counsel": frozenset({"project.place_hold", "project.lift_hold", "project.record_review"}),
     # People, roles, programmes, settings: never a state, never money.
     "administrator": frozenset(),
     "system": frozenset(

@@ -219,6 +219,20 @@ def _counters() -> Iterator[Recount]:
     zh, en = "冻结数", "number of holds"
     yield _counter("holds", zh, en, _by_rows("hold", "count(*)", "kind = 'hold' AND lifted_at IS NULL"))
     yield _counter("holds", zh, en, _by_events("project.place_hold", "'project.lift_hold'"))
+    yield Recount(
+        "counter_differs",
+        "拨付的冻结数与其冻结记录不符",
+        "a payment's number of holds differs from its holds",
+        """SELECT y.id, y.holds::text, count(h.id)::text FROM payment y LEFT JOIN hold h
+             ON h.payment_id = y.id AND h.lifted_at IS NULL GROUP BY y.id HAVING y.holds <> count(h.id)""",
+    )
+    yield Recount(
+        "duty_shared",
+        "冻结由设立人自己解除",
+        "a hold was lifted by who placed it",
+        """SELECT id, lifted_by::text, placed_by::text FROM hold
+            WHERE kind = 'payment' AND lifted_by = placed_by""",
+    )
     zh, en = "失信标记数", "number of integrity flags"
     open_flags = "kind = 'integrity' AND lifted_at IS NULL"
     yield _counter("integrity_flags", zh, en, _by_rows("hold", "count(*)", open_flags))

@@ -154,13 +154,15 @@ def people_with(session: Session, role: str, project_id: UUID) -> list[Row]:
     )
 
 
-def standing_holds(session: Session, project_id: UUID, kind: str) -> list[Row]:
-    """Holds of one kind that still stand."""
+def standing_holds(
+    session: Session, project_id: UUID, kind: str, *, payment_id: UUID | None = None
+) -> list[Row]:
+    """Holds of one kind that still stand; those on a payment are that payment's."""
     return rows(
         session,
         "SELECT id, reason FROM hold WHERE project_id = %(id)s AND kind = %(kind)s AND lifted_at IS NULL "
-        "ORDER BY placed_at",
-        {"id": project_id, "kind": kind},
+        "AND payment_id IS NOT DISTINCT FROM %(payment)s ORDER BY placed_at",
+        {"id": project_id, "kind": kind, "payment": payment_id},
     )
 
 

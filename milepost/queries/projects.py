@@ -268,12 +268,12 @@ def _request_until(session: Session, view: ProjectView) -> date | None:
 
 
 def _holds(session: Session, view: ProjectView) -> list[Row]:
-    kinds = ["hold"] if not view.sight.names else ["hold", "integrity"]
+    kinds = ["hold", "payment"] if not view.sight.names else ["hold", "payment", "integrity"]
     if not view.sight.nouns & {"payment"}:
         return []
     return rows(
         session,
-        "SELECT h.id, h.kind, h.reason, h.placed_at, n.name AS placed_by FROM hold h "
+        "SELECT h.id, h.kind, h.payment_id, h.reason, h.placed_at, n.name AS placed_by FROM hold h "
         "JOIN person n ON n.id = h.placed_by "
         "WHERE h.project_id = %(id)s AND h.kind = ANY(%(kinds)s) AND h.lifted_at IS NULL "
         "ORDER BY h.placed_at",

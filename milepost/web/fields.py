@@ -218,7 +218,12 @@ def _with_options(asked: Asked, made: Field, widget: str, info: FieldInfo) -> Fi
     elif kind == "hold" and subject and subject.project_id:
         options = [
             Option(str(r["id"]), r["reason"])
-            for r in office.standing_holds(session, subject.project_id, _hold_kind(asked.step))
+            for r in office.standing_holds(
+                session,
+                subject.project_id,
+                _hold_kind(asked.step),
+                payment_id=subject.id if subject.noun == "payment" else None,
+            )
         ]
     elif kind == "proof" and subject:
         options = [
@@ -267,6 +272,8 @@ _SOURCE_HINT = (
 
 def _hold_kind(step: Step) -> str:
     needs = {fact for guard in step.guards for fact in GUARDS[guard].needs}
+    if "payment_holds" in needs:
+        return "payment"
     return "integrity" if "integrity_holds" in needs else "hold"
 
 

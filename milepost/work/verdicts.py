@@ -52,6 +52,7 @@ _KNOWN: dict[Column, None] = dict.fromkeys(
         ("project", "pledged_leader"),
         ("project", "integrity_flags"),
         ("project", "holds"),
+        ("subject", "holds"),
         ("project", "payee_id"),
         ("project", "currency"),
         ("subject", "appropriation_id"),

@@ -99,6 +99,11 @@ QUERIES: dict[str, str] = {
         "AND h.kind = 'hold' AND h.lifted_at IS NULL) OR p.integrity_flags <> (SELECT count(*) FROM hold h "
         "WHERE h.project_id = p.id AND h.kind = 'integrity' AND h.lifted_at IS NULL)"
     ),
+    "a payment's hold is counted wrongly, or lifted by who placed it": (
+        "SELECT y.id FROM payment y WHERE y.holds <> (SELECT count(*) FROM hold h "
+        "WHERE h.payment_id = y.id AND h.lifted_at IS NULL) UNION ALL "
+        "SELECT id FROM hold WHERE kind <> 'integrity' AND lifted_by = placed_by"
+    ),
     "a deadline is open that nobody waits for": (
         "SELECT d.id FROM deadline d WHERE d.closed_seq IS NULL AND EXISTS (SELECT 1 FROM event e "
         "WHERE e.subject_id = d.subject_id AND e.seq > d.opened_seq AND e.from_state <> e.to_state)"

@@ -204,7 +204,7 @@ class Office(RuleBasedStateMachine):
             )
         )
 
-    @rule(pick=st.integers(0, 1), who=st.sampled_from(("officer", "supervisor", "unit")))
+    @rule(pick=st.integers(0, 1), who=st.sampled_from(("officer", "supervisor", "finance2", "unit")))
     def let_the_money_go(self, pick: int, who: str) -> None:
         project = self.projects[pick]
         for book, step in ((self.holds, "project.lift_hold"), (self.flags, "project.clear_integrity")):

@@ -77,6 +77,18 @@ def table(case: Callable[..., Case]) -> dict[str, tuple[Case, list[tuple[Case, s
                 (sound(currency="CNY"), "delegation_limit_half"),
             ],
         ),
+        "hold_of_another": (
+            case(facts={"holds": [{"id": "h", "placed_by": "another"}]}),
+            [(case(facts={"holds": [{"id": "h", "placed_by": str(me)}]}), "hold_same_person")],
+        ),
+        "payment_hold_of_another": (
+            case(facts={"payment_holds": [{"id": "h", "placed_by": "another"}]}),
+            [(case(facts={"payment_holds": [{"id": "h", "placed_by": str(me)}]}), "hold_same_person")],
+        ),
+        "payment_hold_stands": (
+            case(facts={"payment_holds": [{"id": "h", "placed_by": "another"}]}),
+            [(case(facts={"payment_holds": []}), "no_holds")],
+        ),
         "is_the_delegate": (
             case(here=pair),
             [(case(here={**pair, "delegate_id": other}), "delegation_of_others")],

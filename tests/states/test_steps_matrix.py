@@ -149,15 +149,19 @@ def test_who_has_no_role_sees_nothing() -> None:
 
 def test_administrators_and_counsel_move_no_state_and_no_money() -> None:
     assert PERMISSIONS["administrator"] == frozenset()
-    assert PERMISSIONS["counsel"] == {"project.record_review"}
-    assert not any(step.startswith("payment.") for step in PERMISSIONS["supervisor"])
+    holds = {"project.place_hold", "project.lift_hold"}
+    assert PERMISSIONS["counsel"] == {"project.record_review", *holds}
+    # Money is stopped by whoever has a reason, and let go by another: neither moves it.
+    stops = {"payment.place_hold", "payment.lift_hold"}
+    assert {step for step in PERMISSIONS["supervisor"] if step.startswith("payment.")} == stops
 
 
 def test_nobody_but_finance_and_the_system_moves_money() -> None:
     for role, steps in PERMISSIONS.items():
         if role not in ("finance_officer", "system"):
             moves = {s for s in steps if s.partition(".")[0] in ("payment", "appropriation")}
-            # A programme's tier may ask for an officer's approval; that alone moves nothing.
+            # A programme's tier may ask for an officer's approval; that alone moves nothing, nor does a hold.
+            moves -= {"payment.place_hold", "payment.lift_hold"}
             assert moves <= ({"payment.approve"} if role == "programme_officer" else set())
 
 

@@ -168,7 +168,9 @@ def _stops(world: World) -> None:
         project = world.project_at("implementation")
         hold = world.take("programme_officer", "project.place_hold", project, reason="示例").subject_id
         hold = world.value("SELECT id FROM hold WHERE project_id = %s", hold)
-        world.take("programme_officer", "project.lift_hold", project, hold_id=str(hold), reason="示例")
+        world.take(
+            world.people["finance_officer"][0], "project.lift_hold", project, hold_id=str(hold), reason="示例"
+        )
         world.take("programme_officer", "project.suspend", project, reason="示例")
         world.take("programme_officer", "project.resume", project, reason="示例")
         world.take("programme_officer", f"project.{verb}", project, reason="示例")
@@ -223,6 +225,13 @@ def _delegations(world: World) -> None:
     given = world.take(finance, "delegation.grant", None, **asked).subject_id
     world.take(officer, "delegation.accept", given)
     world.take(officer, "delegation.revoke", given, reason="示例")
+
+
+def _held(world: World) -> None:
+    _, payment = world.payment_at("due")
+    world.take("supervisor", "payment.place_hold", payment, reason=f"账号 {ACCOUNT}")
+    hold = world.value("SELECT id FROM hold WHERE payment_id = %s", payment)
+    world.take("programme_officer", "payment.lift_hold", payment, hold_id=str(hold), reason="示例")
 
 
 def _large_sums(world: World) -> None:
@@ -296,6 +305,7 @@ def _everything_happens(world: World) -> None:
         _stops,
         _payments,
         _large_sums,
+        _held,
         _delegations,
         _claims,
         _other_accounts,
