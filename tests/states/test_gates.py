@@ -22,7 +22,14 @@ from tests.states import plan_gate_cases
 from tests.states.test_guards import MILESTONES, PROGRAMMES, TODAY
 
 ME, OTHER = UUID(int=1), UUID(int=2)
-PAYMENT = {"state": "due", "version": 2, "amount_minor": 100, "appropriation_id": None, "payee_id": None}
+PAYMENT = {
+    "state": "due",
+    "version": 2,
+    "amount_minor": 100,
+    "holds": 0,
+    "appropriation_id": None,
+    "payee_id": None,
+}
 PROJECT = {
     "state": "implementation",
     "currency": "CNY",
