@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0021"
-down_revision = "0020"
+revision = "0022"
+down_revision = "0021"
 
 TWO = "kind = 'integrity' OR lifted_by IS NULL OR lifted_by <> placed_by"
 
