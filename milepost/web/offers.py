@@ -32,6 +32,7 @@ _NO_OCCASION = frozenset(
         "ballot_not_wanted",
         "nothing_to_review",
         "claims_not_foreseen",
+        "no_proof_waits",
         "nothing_was_paid",
         "write_off_not_proposed",
         "purse_closed",
