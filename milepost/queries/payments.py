@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -87,7 +88,13 @@ class PaymentRead:
     last_seq: int = 0
     """The place of the payment's last event in its chain, for reading on; not for every reader's eyes."""
     handed_seq: int | None = None
-    """The place of its last hand-over to the bank; None where it was never handed over."""
+    handed_at: datetime | None = None
+    """Its last hand-over to the bank, or its release where the bank was quicker; None if it had neither."""
+    actors: dict[str, UUID] = field(default_factory=dict)
+    """Who took each of its steps, by the event's hash; empty where names are not told."""
+    seal: Row | None = None
+    after: Row | None = None
+    """The next tranche of the project that is not paid."""
 
     @property
     def last_event(self) -> Happening | None:
@@ -125,7 +132,10 @@ def payment_read(session: Session, sight: Sight, id: UUID) -> PaymentRead | None
         session, f"{_EVENT} WHERE e.chain_id = %(project)s AND e.subject_id = %(id)s ORDER BY e.seq", asked
     )
     read.last_seq = own[-1]["seq"] if own else 0
-    read.handed_seq = next((e["seq"] for e in reversed(own) if e["step"] == "payment.instruct"), None)
+    for step in ("payment.release", "payment.instruct"):
+        for event in own:
+            if event["step"] == step:
+                read.handed_seq, read.handed_at = event["seq"], event["at"]
     read.events = [happening(event, sight) for event in own if _told(event, sight)]
     read.attempts = rows(session, _ATTEMPTS, asked)
     read.deadlines = rows(session, _DEADLINES, asked)

@@ -22,11 +22,10 @@ from milepost.queries.sight import GRANTEES, Row, Sight
 from milepost.queries.timeline import Happening
 from milepost.reports.earned import next_payment
 from milepost.reports.payment_words import headline, next_attempt
-from milepost.work.ways import Way, holders, ways_from
+from milepost.work.ways import Way, holders, line_of, ways_from
 from schema.money import Money
 from states.approvals import Progress, progress
 from states.case import SYSTEM_ID, Case
-from states.diagram import picture
 from states.gate_labels import GATE_NOUNS, gate_label
 from states.gates import gates_of
 from states.labels import state_label
@@ -219,9 +218,7 @@ def payment_why(session: Session, sight: Sight, id: UUID) -> PaymentWhy | None:
     )
     known = holders(session, named) if sight.names else []
     gates = _gates(session, read, compiled, known)
-    handed = None
-    if row["state"] not in ASKED and gates:
-        handed = next(e.at for e in reversed(read.events) if e.step == "payment.instruct")
+    handed = read.handed_at if row["state"] not in ASKED and gates else None
     shut = sum(1 for gate in gates if gate.refusal is not None)
     live = row["state"] not in (*_ENDS, "settled")
     return PaymentWhy(
@@ -251,7 +248,7 @@ def _gates(
     """Each gate of the tranche; none where the attempt ended before it went to the bank."""
     row = read.row
     now = row["state"] in ASKED
-    if not now and read.handed_seq is None:
+    if not now and (read.handed_seq is None or row["state"] == "void"):
         return []
     cases = load_cases(session.conn, session.clock, "payment", [row["id"]], SYSTEM_ID, frozenset(), {})
     case: Case = cases[row["id"]]
@@ -294,7 +291,7 @@ def _people(read: PaymentRead, who: Sequence[str], known: Sequence[Sequence[Any]
 
 def _stops(read: PaymentRead, compiled: Compiled) -> list[Stop]:
     """The straight way with the days on which it was gone; what lies beside it stands where it left it."""
-    spine = picture(compiled.machines["payment"]).spine
+    spine = line_of(compiled.machines["payment"])
     state = read.row["state"]
     reached = {e.to_state: e for e in read.events if e.from_state != e.to_state}
     if state in spine:

@@ -15,9 +15,10 @@ from milepost.db import Session
 from milepost.queries.named import Named
 from milepost.queries.sight import Sight, find_subject
 from states.diagram import picture
+from states.labels import STATES
 from states.machines import Compiled
 from states.refusals import Refusal
-from states.step import Step
+from states.step import NounMachine, Step
 
 # How many holders of a role are asked before one is believed to be the best placed.
 _ASKED_MAX = 5
@@ -66,7 +67,7 @@ def ways_from(
     if whole is None:
         whole = reader is None or _knows(session, named, reader)
     known = holders(session, named) if whole else []
-    spine = picture(machine).spine
+    spine = line_of(machine)
     ahead = frozenset(spine[spine.index(named.state) + 1 :] if named.state in spine else spine)
     found = [
         Way(step, machine.roles_of(step.name), any(a == named.state and b in ahead for a, b in step.pairs()))
@@ -101,6 +102,16 @@ def _knows(session: Session, named: Named, reader: Sight) -> bool:
     return seen is not None and seen.sight.counts
 
 
+def line_of(machine: NounMachine) -> tuple[str, ...]:
+    """The states of the straight way, in order. A payment's is told whole: the bank may be quicker than we
+    are, and then the shortest way leaves out that it was handed over.
+    """
+    if machine.noun != "payment":
+        return picture(machine).spine
+    line = list(STATES["payment"])
+    return tuple(state for state in line[: line.index("settled") + 1] if state in machine.states)
+
+
 def holders(session: Session, named: Named) -> list[Any]:
     """Who holds which role here: role, id, login, name; a named expert or evaluator is the only one."""
     if named.project_id is None:
@@ -115,4 +126,4 @@ def holders(session: Session, named: Named) -> list[Any]:
     return [h for h in everybody if h[0] not in only] + named_ones
 
 
-__all__ = ["Way", "Who", "holders", "ways_from"]
+__all__ = ["Way", "Who", "holders", "line_of", "ways_from"]

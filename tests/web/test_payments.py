@@ -78,6 +78,8 @@ def test_a_payment_that_was_paid_shows_duties_ledger_and_seal_to_those_who_may(s
     assert all(one in finance for one in hashes)
     assert not gates(finance, "shut") and "all met when it went to the bank" in finance
     assert "Tonight" in finance
+    way = re.findall(r'<li class="(\w+)"[^>]*><strong>', finance.split('class="way"')[1].split("</ol>")[0])
+    assert way == ["past"] * 7, "planned, due, requested, approved, released, with the bank, settled"
 
 
 def test_a_returned_payment_leads_to_the_next_attempt_and_back(site: Site) -> None:
