@@ -59,7 +59,7 @@ def delegation_is_sound(case: Case) -> list[Refusal]:
         found.append(refuse("delegation_of_nothing", roles=given.role))
     if given.delegate_id == case.actor_id or not set(case.facts["delegate"]) & set(COLLEAGUES):
         found.append(refuse("delegate_unfit"))
-    if (given.limit_minor is None) != (given.currency is None):
+    if given.limit_minor is not None and given.currency is None:
         found.append(refuse("delegation_limit_half"))
     return found
 

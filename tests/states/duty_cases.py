@@ -74,7 +74,6 @@ def table(case: Callable[..., Case]) -> dict[str, tuple[Case, list[tuple[Case, s
                 (sound(to=["supervisor"]), "delegate_unfit"),
                 (sound(to=[]), "delegate_unfit"),
                 (sound(limit_minor=1), "delegation_limit_half"),
-                (sound(currency="CNY"), "delegation_limit_half"),
             ],
         ),
         "hold_of_another": (
