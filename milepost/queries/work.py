@@ -69,6 +69,11 @@ _SQL = f"""WITH {MINE}, item AS (
     FROM bank_exception x
    WHERE x.state = 'open' AND EXISTS (SELECT 1 FROM mine g WHERE g.role = 'finance_officer'
      AND (g.project_id = x.project_id OR starts_with(x.office_path, g.office_path)))
+  UNION ALL
+  SELECT 'budget_change', b.id, NULL, NULL FROM budget_change b
+   WHERE b.state = 'proposed' AND b.proposed_by <> %(actor)s
+     AND EXISTS (SELECT 1 FROM mine g WHERE g.role = 'finance_officer'
+       AND starts_with(b.office_path, g.office_path))
 ), closed AS MATERIALIZED (
   {conflicts_among("SELECT DISTINCT i.project_id FROM item i WHERE i.noun = ANY(%(review)s)")}
 ), one AS (
@@ -76,17 +81,20 @@ _SQL = f"""WITH {MINE}, item AS (
    WHERE noun <> ALL(%(review)s) OR project_id NOT IN (SELECT project_id FROM closed) GROUP BY 1, 2, 3
 )
 SELECT i.noun, i.subject_id, i.project_id, i.due_on, coalesce(p.code, left(i.subject_id::text, 8)) AS code,
-  coalesce(p.title, w.title, '') AS title, p.unit_name,
-  coalesce(p.programme_id, w.programme_id, x.programme_id) AS programme_id, x.kind, x.params,
-  p.currency,
+  coalesce(p.title, w.title, b.reason, '') AS title, p.unit_name,
+  coalesce(p.programme_id, w.programme_id, x.programme_id, b.programme_id) AS programme_id,
+  x.kind, x.params,
+  coalesce(p.currency, b.currency) AS currency,
   CASE i.noun WHEN 'project' THEN p.state
     ELSE coalesce(m.state, y.state, e.state, t.state, r.state, o.state, n.state, q.state, f.state, w.state,
-      x.state)
+      x.state, b.state)
   END AS state,
-  coalesce(m.number, k.number, r.number, f.number) AS number, m.title AS part_title, y.amount_minor, r.stage,
+  coalesce(m.number, k.number, r.number, f.number) AS number, m.title AS part_title,
+  coalesce(y.amount_minor, b.amount_minor) AS amount_minor, r.stage,
   i.noun = 'task' AND t.expert_id = %(actor)s AS own_task
 FROM one i LEFT JOIN project p ON p.id = i.project_id
 LEFT JOIN draw w ON i.noun = 'draw' AND w.id = i.subject_id
+LEFT JOIN budget_change b ON i.noun = 'budget_change' AND b.id = i.subject_id
 LEFT JOIN bank_exception x ON i.noun = 'bank_exception' AND x.id = i.subject_id
 LEFT JOIN milestone m ON i.noun = 'milestone' AND m.id = i.subject_id
 LEFT JOIN payment y ON i.noun = 'payment' AND y.id = i.subject_id

@@ -34,6 +34,7 @@ def test_a_change_is_proposed_by_one_and_confirmed_by_another(site: Site) -> Non
     assert first.take("budget_change.increase", purse, **typed).status_code == 303
     change = site.world.value("SELECT id FROM budget_change WHERE appropriation_id = %s", purse)
     assert "&lt;b&gt;as decided" in first.get("/appropriations").text
+    assert "as decided" in second.get("/").text and "as decided" not in first.get("/").text
     mine = first.get(f"/steps/budget_change.confirm/{change}")
     assert "budget_same_person" in message_codes(mine.text)
     assert second.take("budget_change.confirm", change).status_code == 303
