@@ -33,23 +33,28 @@ _ROUND_OF = {"round": "s.id", "task": "s.round_id"}
 _PURSE_OF = {"appropriation": "s.id", "budget_change": "s.appropriation_id"}
 # Rows that stand beside the subject, read by primary key; gates and postings use them. Of the year's
 # appropriations that reach the project, the one to draw on: enough left in it, the oldest money first, then
-# the programme's order of sources. Where none has enough, the one with most.
+# the programme's order of sources. Where none has enough, the one with most. What a programme has is asked
+# once for all its payments, so that a million of them cost as many looks into an array.
 PAYMENT_JOINS = """
   JOIN tranche t ON t.id = s.tranche_id
   LEFT JOIN milestone m ON m.id = s.milestone_id
   LEFT JOIN payee y ON y.id = p.payee_id
   LEFT JOIN tranche b ON b.id = t.previous_id
   LEFT JOIN LATERAL (
-    SELECT f.id, f.left_minor, f.left_minor >= s.amount_minor AS enough
-      FROM (SELECT b.id, b.origin_year, b.source_rank,
-                   c.credits_posted - c.debits_posted - c.debits_pending AS left_minor
-              FROM appropriation b JOIN account c ON c.kind = 'appropriation' AND c.owner_id = b.id
-             WHERE b.programme_code = p.programme_code AND b.fiscal_year = %(year)s
-               AND b.currency = s.currency AND b.state = 'voted'
-               AND starts_with(p.office_path, b.office_path)) f
-     ORDER BY enough DESC, CASE WHEN f.left_minor >= s.amount_minor THEN f.origin_year END,
-       CASE WHEN f.left_minor >= s.amount_minor THEN f.source_rank END, f.left_minor DESC, f.id
-     LIMIT 1) a ON true"""
+    SELECT array_agg(b.id ORDER BY b.origin_year, b.source_rank, b.id) AS ids,
+        array_agg(c.credits_posted - c.debits_posted - c.debits_pending
+                  ORDER BY b.origin_year, b.source_rank, b.id) AS lefts
+      FROM appropriation b JOIN account c ON c.kind = 'appropriation' AND c.owner_id = b.id
+     WHERE b.programme_code = p.programme_code AND b.fiscal_year = %(year)s
+       AND b.currency = s.currency AND b.state = 'voted' AND starts_with(p.office_path, b.office_path)
+  ) a ON true
+  LEFT JOIN LATERAL (
+    SELECT CASE WHEN a.lefts[1] >= s.amount_minor OR cardinality(a.ids) = 1 THEN 1 ELSE (
+      SELECT x.place::int FROM unnest(a.lefts) WITH ORDINALITY x(left_minor, place)
+       ORDER BY x.left_minor >= s.amount_minor DESC,
+         CASE WHEN x.left_minor >= s.amount_minor THEN x.place END, x.left_minor DESC, x.place LIMIT 1
+    ) END AS first
+  ) ak ON true"""
 # What a computed sum rests on; nothing is looked up for a tranche whose sum is fixed.
 _TAKEN = """CASE WHEN t.basis = 'verified' THEN (
     SELECT coalesce(sum(w.amount_minor + coalesce(x.held_minor, x.retained_minor)), 0)::bigint
@@ -110,8 +115,8 @@ PAYMENT_COLUMNS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     (
         "funds",
         (
-            ("a.id", "id"),
-            ("a.left_minor", "left_minor"),
+            ("a.ids[ak.first]", "id"),
+            ("a.lefts[ak.first]", "left_minor"),
         ),
     ),
 )

@@ -29,6 +29,13 @@ RETURNED = words("其中退回", "Returned")
 TAKEN_OFF = frozenset({"decreased", "moved_out"})
 """What is subtracted on the side of what there was."""
 
+KINDS: Mapping[str, Text] = {
+    "increase": words("追加", "Increase"),
+    "decrease": words("调减", "Decrease"),
+    "move": words("调剂", "Move"),
+    "carry_over": words("结转下年", "Carry-over"),
+    "lapse": words("结余上缴", "Lapse"),
+}
 COMMITTED = words("已立项待申请", "Committed")
 FREE = words("可再立项", "Free")
 BUDGET = words("预算", "Budget")
@@ -56,6 +63,7 @@ __all__ = [
     "CURRENCY",
     "EXECUTED",
     "FREE",
+    "KINDS",
     "OFFICE",
     "ORIGIN",
     "PROGRAMME",

@@ -23,7 +23,6 @@ from milepost.web.rankings import Asked, asked_of, listed_for
 from milepost.web.render import page
 from milepost.web.visitor import FundsReader, Member, Visitor
 from milepost.work.budget_sheets import close_sheet, execution_sheet
-from states.labels import step_label
 from states.step import Step
 
 router = APIRouter(include_in_schema=False)
@@ -62,7 +61,7 @@ def appropriations(visitor: FundsReader) -> Response:
     lines = reads.lines(visitor.session, visitor.id)
     found = reads.changes(visitor.session, visitor.id)
     for row in found:
-        row["label"] = step_label(f"budget_change.{row['kind']}")
+        row["label"] = heads.KINDS[row["kind"]]
     waiting = [row for row in found if row["state"] == "proposed"]
     offers = offers_for(visitor, "appropriation", [line.id for line in lines], visitor.roles)
     offers |= offers_for(visitor, "budget_change", [row["id"] for row in waiting], visitor.roles)
