@@ -122,8 +122,12 @@ class Settings(BaseSettings):
     """The office that keeps the account, such as `/city/`: its finance officers clear up what the bank says
     of no project."""
 
-    bank_format: Literal["pain.001.001.09", "pain.001.001.03"] = "pain.001.001.09"
-    """The version of the payment files that the bank takes."""
+    bank_format: Literal["pain.001.001.09", "pain.001.001.03", "sheet"] = "pain.001.001.09"
+    """The payment files that the bank takes: a version of pain.001, or a spreadsheet (`sheet`)."""
+
+    bank_sheet: Path | None = None
+    """The columns of the bank's spreadsheet, as `milepost/bank/files/sheet_example.toml` shows. Needed for
+    `sheet`; with a column for the end-to-end id the statement settles by itself."""
 
     bank_folder: Path | None = None
     """The folder shared with the bank: `out` for our files, `in` for the bank's; what was read goes to
@@ -191,6 +195,8 @@ class Settings(BaseSettings):
                 "MILEPOST_OWNER_URL is set but MILEPOST_DATABASE_URL is not: set both, or neither for the "
                 "embedded database"
             )
+        if self.bank_format == "sheet" and self.bank_sheet is None:
+            raise ValueError("MILEPOST_BANK_FORMAT is sheet, so MILEPOST_BANK_SHEET has to name its columns")
         if self.bank == "files" and not (self.bank_account and self.bank_holder):
             raise ValueError(
                 "MILEPOST_BANK is files, so MILEPOST_BANK_ACCOUNT and MILEPOST_BANK_HOLDER have to be set"

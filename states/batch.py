@@ -67,7 +67,7 @@ def _write(case: Case) -> Change:
     register = {
         "id": uuid5(NAMESPACE, f"bank_file:out:{given.sha256}"),
         "direction": "out",
-        "kind": "pain.001",
+        "kind": "sheet" if given.file_name.endswith(".xlsx") else "pain.001",
         "name": given.file_name,
         "sha256": given.sha256,
         "size": given.size,

@@ -21,13 +21,16 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from milepost.bank.desk import account_of
 from milepost.bank.files.amounts import amount_minor_of
 from milepost.bank.files.answers import write_camt053, write_pain002
 from milepost.bank.files.batch import IBAN, Account, Agent, Party
 from milepost.bank.files.camt053 import Header
 from milepost.bank.files.pain001_reader import BlockHead, FileHead, Transfer, read_pain001
 from milepost.bank.files.pain002 import BlockStatus, PaymentStatus, Reason, StatusReport
+from milepost.bank.files.sheet import SheetTemplate
 from milepost.bank.files.statements import Balance, Entry, Statement, StatementAccount, Transaction
+from milepost.bank.files.xlsx import read_workbook
 
 OPENING_MINOR = 10**12
 """What is on the account when the books begin."""
@@ -94,9 +97,16 @@ class FileBank:
     """The bank's counter over its books: ``take`` a file, then a ``day`` gives the answers of that day."""
 
     def __init__(
-        self, books: Path, told: Misbehaviour | None = None, *, account: str = "", iban: bool = False
+        self,
+        books: Path,
+        told: Misbehaviour | None = None,
+        *,
+        account: str = "",
+        iban: bool = False,
+        template: SheetTemplate | None = None,
     ):
         self.books = books
+        self.template = template
         self.told = told or Misbehaviour()
         self.account = account
         self.iban = iban
@@ -126,6 +136,27 @@ class FileBank:
             elif isinstance(read, BlockHead):
                 day = max(day, read.execution_on or today)
                 self.account, self.iban = read.debtor.account.number, read.debtor.account.scheme == IBAN
+        self._take(content, message, rows, day, today)
+        return message
+
+    def take_sheet(self, content: bytes, message: str, today: date) -> str:
+        """Book a spreadsheet in the columns of ``template``, under its name; crashes on what is none."""
+        assert self.template is not None, "a bank takes spreadsheets by the columns it was told"
+        columns = self.template.columns
+        lines = read_workbook(content, columns_max=len(columns))
+        assert [cell.text for cell in next(lines)[1]] == [self.template.header(column) for column in columns]
+        rows = []
+        for number, (line, cells) in enumerate(lines, start=1):
+            said = {c.field: cell.text for c, cell in zip(columns, cells, strict=False)}
+            self.account = said.get("debtor_account") or self.account
+            party = Party(said["creditor_name"], account_of(said["creditor_account"]), Agent())
+            currency = said.get("currency") or "CNY"
+            id = said.get("end_to_end_id", "")
+            rows.append(Transfer(1, number, line, id, said["amount"], currency, party))
+        self._take(content, message, rows, today, today)
+        return message
+
+    def _take(self, content: bytes, message: str, rows: list[Transfer], day: date, today: date) -> None:
         with self._open() as conn:
             conn.execute(
                 "INSERT INTO file VALUES (?, ?, ?, 0)",
@@ -134,15 +165,16 @@ class FileBank:
             conn.execute("INSERT INTO customer VALUES (?, ?)", (self.account, self.iban))
             for row in rows:
                 self._book(conn, message, row, day, today)
-        return message
 
     def take_folder(self, folder: Path, today: date) -> list[str]:
         """Take what lies in the office's outgoing folder, and put it away."""
         taken = []
         done = folder / ".taken"
         done.mkdir(exist_ok=True)
-        for path in sorted(folder.glob("*.xml")):
-            taken.append(self.take(path.read_bytes(), today))
+        for path in sorted([*folder.glob("*.xml"), *folder.glob("*.xlsx")]):
+            content = path.read_bytes()
+            sheet = path.suffix == ".xlsx"
+            taken.append(self.take_sheet(content, path.stem, today) if sheet else self.take(content, today))
             path.rename(done / path.name)
         return taken
 

@@ -248,6 +248,7 @@ def simulate(
 ) -> None:
     import time
 
+    from milepost.bank.desk import template_at
     from milepost.bank.simulated_files import FileBank, misbehaviour_from, write_answers
     from milepost.clock import SystemClock
 
@@ -259,7 +260,8 @@ def simulate(
     except ValueError as error:
         raise Usage("misbehaviour_unknown", f"看不懂：{error}", f"Not understood: {error}") from None
     own = account or terminal.settings.bank_account or ""
-    counter = FileBank(place / "simulated-bank.sqlite", told, account=own)
+    template = template_at(terminal.settings.bank_sheet)
+    counter = FileBank(place / "simulated-bank.sqlite", told, account=own, template=template)
     clock = SystemClock(terminal.settings.zone)
     came = _credits(counter, credit or [], clock.today())
     if http:

@@ -23,9 +23,8 @@ from milepost.actions import SYSTEM, Order, perform, perform_many
 from milepost.bank.batches import ZONE
 from milepost.bank.desk import Desk
 from milepost.bank.files.batch import Batch, Party, Payment, end_to_end_text
-from milepost.bank.files.checks import check_batch
 from milepost.bank.files.findings import BatchRefused, blocking
-from milepost.bank.files.handover import hand_over
+from milepost.bank.files.handover import check_all, hand_over
 from milepost.bank.files.placing import file_digest
 from milepost.bank.payee_accounts import account_in_file, bank_in_file
 from milepost.calendar import is_working_day
@@ -111,11 +110,13 @@ def _write(session: Session, desk: Desk, id: UUID, report: BatchReport) -> bool:
         reason = "; ".join(sorted(set(left_out.values())))[:2000] or "-"
         report.lapsed += _step(session, "batch.lapse", id, {"reason": reason})
         return False
-    staged_as = f"{secrets.token_hex(8)}.xml"
+    staged_as = f"{secrets.token_hex(8)}.{desk.ending}"
     batch = shape.batch(rows)
-    done = hand_over(batch, desk.staged / staged_as, rules=desk.rules, works=shape.works)
+    done = hand_over(
+        batch, desk.staged / staged_as, rules=desk.rules, works=shape.works, template=desk.template
+    )
     given = {
-        "file_name": f"{id.hex}.xml",
+        "file_name": f"{id.hex}.{desk.ending}",
         "sha256": done.placed.sha256,
         "size": done.placed.size,
         "staged_as": staged_as,
@@ -206,7 +207,9 @@ def _fit(shape: _Shape, rows: list[_Row], left_out: dict[str, str]) -> list[_Row
     """Those that a file can carry. Before anything is instructed, so that nothing is stuck half-way."""
     if not rows:
         return []
-    found = blocking(check_batch(shape.batch(rows), shape.desk.rules, works=shape.works))
+    found = blocking(
+        check_all(shape.batch(rows), rules=shape.desk.rules, works=shape.works, template=shape.desk.template)
+    )
     if whole := [said for said in found if not said.row]:
         raise BatchRefused(whole)
     for said in found:
