@@ -9,6 +9,7 @@ from uuid import UUID
 
 from milepost.actions import Actor
 from milepost.demo.office import Office
+from milepost.demo.refunds import owe
 
 ACCOUNTS = {"returned": "SIM622200009990", "unknown": "SIM622200009991", "instructed": "SIM622200009992"}
 """Accounts that the demo's bank turns down, loses its answer about, or takes its time with."""
@@ -293,4 +294,5 @@ TWISTS: dict[str, Callable[[Tale], None]] = {
     "terminated": _by(OFFICER, "project.terminate", reason="示例：无法继续实施。"),
     "withdrawn": _by("applicant", "project.withdraw", reason="示例：申报单位撤回。"),
     "milestone returned": _milestone_returned,
+    "owes": lambda t: owe(t.office, t.project_id, t.unit),
 }

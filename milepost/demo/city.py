@@ -54,7 +54,7 @@ GOALS: dict[str, tuple[tuple[str, int, str], ...]] = {
         ("review_decide", 4, ""), ("site_visit", 2, ""), ("notice", 18, ""), ("approve", 15, ""),
         ("sign", 2, ""), ("verify", 1, ""), ("request_1", 4, ""), ("approve_1", 2, ""), ("release_1", 0, ""),
         ("release_1", 3, "returned"), ("release_1", 1, "unknown"), ("release_1", 2, "instructed"),
-        ("spend", 5, ""), ("complete", 3, ""), ("request_2", 1, ""), ("verify", 20, "terminated"),
+        ("spend", 5, "owes"), ("complete", 3, ""), ("request_2", 1, ""), ("verify", 20, "terminated"),
     ),
     "city-post-subsidy": (
         ("apply", 3, ""), ("completeness", 3, "withdrawn"), ("completeness", 41, ""),

@@ -39,8 +39,8 @@ TO_SEE: dict[str, Text] = {
         en="a draw to conclude today (any five digits), two rounds to score; ranking, notice, objection",
     ),
     "finance_officer": Text(
-        zh="拨付申请、审批、放款，同一笔须三人；H-01、H-02 费用申报待审核；一项预算追加待确认",
-        en="payments to request, approve, release; cost claims to examine; a change of budget to confirm",
+        zh="拨付申请、审批、放款；H-01、H-02 费用申报待审核；一项预算追加待确认；一笔应退款分期退还中",
+        en="payments to take on; cost claims to examine; a budget change to confirm; a refund in instalments",
     ),
     "evaluator": Text(zh="已提交的里程碑待评价", en="reported milestones to decide"),
     "expert": Text(

@@ -42,6 +42,7 @@ def test_the_city_stands_at_every_stage_on_any_day(database: Database, day: date
         }  # fmt: skip
         assert {"invited", "accepted", "submitted", "late"} <= column("SELECT state FROM task")
         assert column("SELECT state FROM objection") == {"filed"}
+        assert column("SELECT state || received_minor FROM receivable") == {"instalments2000000"}
         assert column("SELECT state FROM call") == {"open", "planned"}
         assert column("SELECT programme_code FROM project") == {
             "city-milestone-subsidy", "city-pre-subsidy", "city-post-subsidy",
