@@ -80,11 +80,6 @@ class PaymentRead:
     exceptions: list[dict[str, Any]] = field(default_factory=list)
     legs: list[Row] = field(default_factory=list)
     deadlines: list[Row] = field(default_factory=list)
-    actors: dict[str, UUID] = field(default_factory=dict)
-    """Who took each of its steps, by the event's hash; empty where names are not told."""
-    seal: Row | None = None
-    after: Row | None = None
-    """The next tranche of the project that is not paid."""
     last_seq: int = 0
     """The place of the payment's last event in its chain, for reading on; not for every reader's eyes."""
     handed_seq: int | None = None
