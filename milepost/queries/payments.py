@@ -85,6 +85,11 @@ class PaymentRead:
     handed_seq: int | None = None
     handed_at: datetime | None = None
     """Its last hand-over to the bank, or its release where the bank was quicker; None if it had neither."""
+    actors: dict[str, UUID] = field(default_factory=dict)
+    """Who took each of its steps, by the event's hash; empty where names are not told."""
+    seal: Row | None = None
+    after: Row | None = None
+    """The next tranche of the project that is not paid."""
 
     @property
     def last_event(self) -> Happening | None:
