@@ -16,10 +16,10 @@ def something_was_paid(case: Case) -> Refusal | None:
 
 @guard("paid_open")
 def claim_within_paid(case: Case) -> Refusal | None:
-    """What is proposed, owed and refunded never exceeds what was paid."""
-    if case.input is None:
+    """What is proposed, owed and refunded never exceeds what was paid. Where nothing was, that is said alone."""
+    if case.input is None or not case.facts["paid_open"]:
         return None
-    have, need = case.facts["paid_open"] or 0, case.input.amount_minor
+    have, need = case.facts["paid_open"], case.input.amount_minor
     if need <= have:
         return None
     currency = case.of["currency"]

@@ -20,6 +20,7 @@ from milepost.db import Session
 from milepost.decisions import PARENT
 from schema.nouns import NOUNS as NOUN_TABLE
 from states.refusals import Refused
+from tests.invariants import town_receivable
 from tests.invariants.conftest import Found
 from tests.invariants.town import Town, person_id
 
@@ -139,6 +140,8 @@ def valid(town: Town, entry: Available, subject: UUID) -> dict[str, Any]:
     if entry.step.name == "draw.succeed":
         seat = town.all("SELECT round_id, expert_id FROM draw_seat WHERE draw_id = %s", entry.subject_id)
         given |= {"round_id": str(seat[0][0]), "expert_id": str(seat[0][1])} if seat else {}
+    if entry.step.noun == "receivable":
+        given |= _of_a_receivable(town, entry.subject_id)
     if entry.step.name == "budget_change.move":
         given["to_id"] = _purse_beside(town, entry.subject_id)
     wanted = entry.step.input.model_fields
@@ -146,6 +149,27 @@ def valid(town: Town, entry: Available, subject: UUID) -> dict[str, Any]:
     paid = town.one("SELECT paid_minor FROM tranche WHERE project_id = %s AND number = 1", subject)
     given["spent_minor"] = paid or 1
     return {name: value for name, value in given.items() if name in wanted}
+
+
+def _of_a_receivable(town: Town, subject: UUID) -> dict[str, Any]:
+    """What its steps ask for; money came in by a statement, and a payment of the project waits."""
+    waits = (
+        "SELECT y.id FROM payment y JOIN receivable r ON r.project_id = y.project_id "
+        "WHERE r.id = %s AND y.state IN ('planned', 'due')"
+    )
+    came_in = town.one("SELECT id FROM bank_entry WHERE remittance = 'available'")
+    return {
+        "ground": "disallowed_cost",
+        "legal_basis": "l",
+        "decision_no": "D",
+        "documents": [town_receivable.paper(town)],
+        "ending": "uncollectable",
+        "payment_id": str(town.one(waits, subject)),
+        "number": 2,
+        "first_on": date(2031, 1, 1).isoformat(),
+        "received_on": town.clock.today().isoformat(),
+        "entry_id": str(came_in or town_receivable.entry(town, 5, "available")),
+    }
 
 
 def _purse_beside(town: Town, purse: UUID) -> str:
