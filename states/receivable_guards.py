@@ -16,7 +16,7 @@ def something_was_paid(case: Case) -> Refusal | None:
 
 @guard("paid_open")
 def claim_within_paid(case: Case) -> Refusal | None:
-    """What is proposed, owed and refunded never exceeds what was paid. Where nothing was, that is said alone."""
+    """What is proposed, owed and refunded never exceeds what was paid; that nothing was is said elsewhere."""
     if case.input is None or not case.facts["paid_open"]:
         return None
     have, need = case.facts["paid_open"], case.input.amount_minor
