@@ -52,6 +52,10 @@ def account_label(kind: str) -> Text:
 BESIDE: Mapping[str, Text] = {"for": words("代", "for")}
 
 
+# What stands for a bank reference where all of it was set off.
+SET_OFF = "-"
+
+
 def beside(column: str) -> Text:
     """What another person or word beside a duty is: who was acted for, and whatever else its row says."""
     plain = column.replace("_", " ")
@@ -80,6 +84,12 @@ def headline(row: Mapping[str, Any], shut: int, asked: int) -> Text:
         return words(
             f"还不能拨付：{asked} 项条件中有 {shut} 项未满足。",
             f"Not payable yet: {shut} of {asked} conditions {be} not met.",
+        )
+    if state == "settled" and row["bank_reference"] == SET_OFF:
+        return both(
+            "已于 {on} 以应退款全额抵扣结清，银行没有付款。",
+            "It was settled on {on} by set-off against what was owed; the bank paid nothing.",
+            on=row["settled_on"],
         )
     if state == "settled":
         tail = last_digits(row["account_no"])
@@ -134,6 +144,7 @@ def next_attempt(attempts: Sequence[Mapping[str, Any]], attempt: int) -> Mapping
 __all__ = [
     "BANK_SAID",
     "OUTCOMES",
+    "SET_OFF",
     "TRANSFERS",
     "account_label",
     "beside",

@@ -14,7 +14,7 @@ from config.programmes import Text
 from milepost.capitals import capitals
 from milepost.queries.sight import FUNDS, Row
 from milepost.reports.earned import earned_by
-from milepost.reports.payment_words import account_label, beside
+from milepost.reports.payment_words import SET_OFF, account_label, beside
 from milepost.work.payment_why import Duty, PaymentWhy
 from schema.money import Money
 from states.labels import duty_label, step_label
@@ -141,7 +141,7 @@ def papers_of(why: PaymentWhy) -> list[Kind]:
             found.append("order")
         if any(leg["kind"] in _BOOKED for leg in why.read.legs):
             found.append("voucher")
-    if why.row["state"] == "settled":
+    if why.row["state"] == "settled" and why.row["bank_reference"] != SET_OFF:
         found.append("advice")
     return found
 
