@@ -22,7 +22,7 @@ def test_an_exception_is_shown_in_words_and_cleared_up_once(site: Site, tmp_path
     assert carry_on(site.world.database, desk).sent == []
     finance, supervisor = site.the("finance_officer"), site.the("supervisor")
     shown = finance.get("/bank").text
-    assert 'data-kind="account_not_ours"' in shown and "are of other accounts" in shown
+    assert 'data-kind="account_not_ours"' in shown and "statements of other accounts" in shown
     id = shown.split('id="bank_exception-')[1].split('"')[0]
     way = f"/steps/bank_exception.explain/{id}"
     assert way in shown and way not in supervisor.get("/bank").text
