@@ -79,7 +79,7 @@ _MOVE = (
     "%s, %s, %s, %s, %s, %s, %s)) "
     "UPDATE payment SET post_transfer_id = %s, state = 'released', version = %s WHERE id = %s"
 )
-_DUTY = "INSERT INTO duty (payment_id, duty, person_id) VALUES (%s, 'releaser', %s)"
+_DUTY = "INSERT INTO duty (payment_id, duty, person_id, role) VALUES (%s, 'releaser', %s, 'finance_officer')"
 _TRANSFER = (
     "INSERT INTO transfer (id, chain_id, event_seq, debit_id, credit_id, amount_minor, currency, kind, "
     "pending_id, payment_id) VALUES (%s, %s, %s, %s, %s, %s, 'CNY', 'post', %s, %s)"
