@@ -208,7 +208,7 @@ def ageing(session: Session, actor_id: UUID | None, *, programme: str = "", offi
         asked,
     )
     complete = len(found) < MOST
-    bank = bank_scope("x") if actor_id is not None else "true"
+    bank = bank_scope("x.office_path", "x.project_id") if actor_id is not None else "true"
     found += rows(session, f"{mine}{_EXCEPTIONS.format(scope=bank)}", asked)
     today = session.clock.today()
     zone = getattr(session.clock, "zone", OFFICE_ZONE)
