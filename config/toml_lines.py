@@ -76,7 +76,10 @@ class _Scanner:
         self._skip()
         path: KeyPath = ()
         for key in self._keys():
-            # In [a.b], where a is an array of tables, a stands for its latest element.
+            # In [a.b], where a is an array of tables, a stands for its latest element; where a stood nowhere
+            # before, it begins here.
+            if path:
+                self.places.setdefault(path, self._place(start))
             path = (*self._latest(path), key)
         if many:
             self.places.setdefault(path, self._place(start))

@@ -36,7 +36,8 @@ def test_with_a_server(server):
 
 def begin(folder: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
     (folder / "tests").mkdir(exist_ok=True)
-    (folder / "tests" / "conftest.py").write_bytes((ROOT / "tests" / "conftest.py").read_bytes())
+    for name in ("conftest.py", "chance.py"):
+        (folder / "tests" / name).write_bytes((ROOT / "tests" / name).read_bytes())
     (folder / "tests" / "test_inner.py").write_text(INNER)
     (folder / "pyproject.toml").write_bytes((ROOT / "pyproject.toml").read_bytes())
     path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])

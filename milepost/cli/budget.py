@@ -127,7 +127,7 @@ def list_(terminal: Terminal, year: Year = None, out: Out = None) -> None:
 
 
 @command(
-    budget, "close-report", "年度决算报告（须平衡）· A year's report; it balances or it fails.", acts=True
+    budget, "close-report", "年度决算报告，须平衡 · A year's report; it balances or it fails.", acts=True
 )
 def close_report_(
     terminal: Terminal,
@@ -178,7 +178,12 @@ def close_report_(
     return OK
 
 
-@command(budget, "what-if", "若批准这些项目，预算够吗 · Would these fit into the budget?", acts=True)
+@command(
+    budget,
+    "what-if",
+    "试算：批准这些项目，预算够不够 · Says whether these would fit into the budget.",
+    acts=True,
+)
 def what_if(
     terminal: Terminal,
     programme: Annotated[str, typer.Argument(metavar="PROGRAMME", help="计划代码 · The programme's code.")],

@@ -30,7 +30,9 @@ _CLAIMS = [
 @pytest.fixture(scope="module")
 def town(found: Found) -> Town:
     made = found()
-    made.vote(10_000_000_000)
+    # Each history begins with a notice that runs its days: many of them come into another year.
+    for year in range(2025, 2029):
+        made.vote(10_000_000_000, year=year)
     return made
 
 
@@ -60,7 +62,10 @@ class Model:
                 "officer", "receivable.establish", self.project, amount_minor=amount, due_on=due, **BASIS
             )
         except Refused as refused:
-            assert not fits and "claim_exceeds_paid" in str(refused)
+            assert not fits and {r.code for r in refused.refusals} <= {
+                "claim_exceeds_paid",
+                "nothing_was_paid",
+            }
         else:
             assert fits
             self.claims[made.subject_id] = ["proposed", amount]

@@ -147,7 +147,8 @@ def test_killed_once_at_every_point_the_office_pays_once_and_knows_it(found: Fou
         while not through(str(record)):
             kills += 1
             assert kills < 300, record.read_text()
-    assert kills > 50 and kills == len(record.read_text().splitlines())
+    # Two threads of one process may come to the same point together; they die together too.
+    assert kills > 50 and kills == len(set(record.read_text().splitlines()))
     assert len(loop.bank.files()) == 1
     assert loop.bank.paid(loop.today()) == {executed.hex: 400_000}
     assert (loop.state(executed), loop.state(rejected)) == ("settled", "returned")
