@@ -62,6 +62,24 @@ def register_machine(conn: psycopg.Connection[Any], machine: NounMachine) -> Non
         conn.execute("UPDATE machine SET sealed = true WHERE id = %s", (machine.id,))
 
 
+def register_machines(conn: psycopg.Connection[Any], *, thorough: bool = True) -> None:
+    """Make this program's machines known, of every published version too: after an upgrade they are others.
+
+    What happened under the earlier ones stays theirs. ``thorough`` False looks at the versions only where a
+    machine that is the same for all is missing.
+    """
+    known = {row[0] for row in conn.execute("SELECT id FROM machine WHERE sealed").fetchall()}
+    everywhere = static_machines().values()
+    if not thorough and all(machine.id in known for machine in everywhere):
+        return
+    found = {machine.id: machine for machine in everywhere}
+    for source, digest in conn.execute("SELECT source, digest FROM programme_version").fetchall():
+        found |= {machine.id: machine for machine in compiled_from(source, digest).machines.values()}
+    for id, machine in sorted(found.items()):
+        if id not in known:
+            register_machine(conn, machine)
+
+
 def ensure_system(conn: psycopg.Connection[Any]) -> None:
     """The person the flows act as: without a password, so that nobody logs in as it."""
     conn.execute(

@@ -63,6 +63,7 @@ class Terminal:
         import psycopg
 
         from milepost.clock import SystemClock
+        from milepost.programmes import register_machines
         from milepost.runtime import open_database
 
         # The application's role may not be there before the first migration.
@@ -72,6 +73,9 @@ class Terminal:
             psycopg.connect(probed, connect_timeout=5).close()
         clock = SystemClock(self.settings.zone)
         with open_database(self.settings, clock=clock, pool_size=2, migrated=migrated) as database:
+            if migrated:
+                with database.session() as session:
+                    register_machines(session.conn, thorough=False)
             yield database
 
     @contextmanager

@@ -25,7 +25,7 @@ from flows.environment import prefect_environment
 from milepost.db import Database
 from milepost.mail.sink import MailSink, SinkError
 from milepost.mail.templates import check_templates
-from milepost.programmes import stranded
+from milepost.programmes import register_machines, stranded
 from milepost.runtime import open_database
 from milepost.serve.prefect_child import PrefectChild
 
@@ -77,10 +77,12 @@ def serve(
 
 
 def _fit_to_serve(database: Database) -> None:
-    """No name without its text, no row in a state that this version does not know."""
+    """No name without its text, no row in a state that this version does not know, every step allowed."""
     check_templates()
     with database.session() as session:
         lost = stranded(session.conn)
+        if not lost:
+            register_machines(session.conn)
     if lost:
         raise ServeError(
             f"Rows stand in states that this version does not know: {', '.join(lost)}. Serve with the "

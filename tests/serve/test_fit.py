@@ -1,4 +1,8 @@
-"""Nothing is served that would leave people standing: a state no machine knows stops the start by name."""
+"""Nothing is served that would leave people standing.
+
+A state that no machine knows stops the start by name; the steps of this version are allowed before anybody
+takes one.
+"""
 
 from __future__ import annotations
 
@@ -30,3 +34,23 @@ def test_a_renamed_state_is_named_and_keeps_the_office_closed(database: Database
         owner.execute("UPDATE project SET state = 'old_approval' WHERE state = 'approval'")
     with pytest.raises(ServeError, match=r"project\.old_approval \(1\)"):
         serve(Settings(), database=database, stop=threading.Event(), with_prefect=False)
+
+
+def test_after_an_upgrade_the_steps_of_this_version_are_allowed(
+    database: Database, database_urls: Any
+) -> None:
+    """An earlier version published the programme; its machines are not those of this one."""
+    world = build(database)
+    project = world.project_at("approval")
+    with psycopg.connect(database_urls.owner, autocommit=True) as owner:
+        for table in ("machine", "allowed_step", "event"):
+            owner.execute(f"ALTER TABLE {table} DISABLE TRIGGER ALL")
+        owner.execute("UPDATE allowed_step SET machine = 'old-' || machine")
+        owner.execute("UPDATE event SET machine = 'old-' || machine")
+        owner.execute("UPDATE machine SET id = 'old-' || id")
+        for table in ("machine", "allowed_step", "event"):
+            owner.execute(f"ALTER TABLE {table} ENABLE TRIGGER ALL")
+    stop = threading.Event()
+    stop.set()
+    serve(Settings(), database=database, stop=stop, with_prefect=False)
+    assert world.take("programme_officer", "project.approve", project).state == "task_agreement"
