@@ -19,7 +19,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
-    precondition,
     rule,
     run_state_machine_as_test,
 )
@@ -139,9 +138,11 @@ class Histories(RuleBasedStateMachine):
         self.said += self.loop.bank.statements(self.loop.today())
         self.loop.next_day()
 
-    @precondition(lambda self: self.said)
     @rule(which=now, again=st.booleans())
     def a_file_is_read(self, which: int, again: bool) -> None:
+        # No precondition: what the bank has said depends on ids, which another town gives anew.
+        if not self.said:
+            return
         answer = self.said[which % len(self.said)]
         self.loop.put(Answer(f"{which}-{answer.name}", answer.content))
         self.loop.read()
