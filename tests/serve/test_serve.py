@@ -34,7 +34,7 @@ from milepost.embedded import EmbeddedPostgres
 from tests.conftest import DatabaseUrls
 from tests.flows.scene import set_scene, settled, traces
 
-pytestmark = [pytest.mark.xdist_group("prefect"), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.xdist_group("prefect"), pytest.mark.timeout(400)]
 ROOT = Path(__file__).resolve().parent.parent.parent
 # Without bytecode Prefect starts twice as slowly.
 _NOT_OURS = ("PREFECT_", "PYTHONDONTWRITEBYTECODE")
@@ -231,10 +231,19 @@ def deploy_and_work(stack: ExitStack, api_url: str, there: Place) -> list[subpro
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        stack.callback(worker.wait)
-        stack.callback(worker.terminate)
+        stack.callback(end, worker)
         workers.append(worker)
     return workers
+
+
+def end(worker: subprocess.Popen[bytes]) -> None:
+    """Ask a worker to stop; one that waits for a server that is gone may wait for good."""
+    worker.terminate()
+    try:
+        worker.wait(15)
+    except subprocess.TimeoutExpired:
+        worker.kill()
+        worker.wait()
 
 
 def start(api_url: str, name: str) -> str:
