@@ -22,6 +22,7 @@ PledgeSigner = Literal["unit", "leader"]
 BUILT_IN_DAYS = (
     "notice_closes",
     "draw_value_due",
+    "delegation_begins",
     "delegation_ends",
     "review_request_answer_due",
     "receivable_confirmation_due",

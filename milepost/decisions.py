@@ -24,6 +24,7 @@ from milepost.db import Session
 from milepost.experts import basis
 from milepost.programmes import load_published
 from milepost.queries import budget_basis, commitments
+from milepost.queries.delegations import lapsed
 from schema.nouns import NOUNS, REVIEW
 from states.case import Case, Change, chain_of_programme
 from states.delegation import acting_for
@@ -362,6 +363,11 @@ def _late_facts(conn: psycopg.Connection[Any], case: Case, step: Step) -> None:
     case.facts = facts
 
 
+def _lapsed(conn: psycopg.Connection[Any], case: Case, order: Order) -> Refusal | None:
+    """Whoever acted for another hears that this is over, not that there is no such payment."""
+    return lapsed(conn, case.today, case.actor_id, order.step, order.subject_id)
+
+
 def decide(
     conn: psycopg.Connection[Any],
     case: Case,
@@ -375,13 +381,13 @@ def decide(
     """Everything that objects is collected; with nothing objecting, the machine fires."""
     compiled = _compiled_of(conn, case, cache)
     if not case.roles and not case.facts.get("delegations"):
-        raise Refused([_stranger(conn, case.actor_id)])
+        raise Refused([_lapsed(conn, case, order) or _stranger(conn, case.actor_id)])
     step = step_of(compiled, order.step)
     machine = compiled.machines[case.noun]
     case.request_id = order.request_id
     role = permitted(case, step, machine)
     if isinstance(role, Refusal):
-        raise Refused([role])
+        raise Refused([_lapsed(conn, case, order) or role])
     if CLOSED in step.guards and (closed := objections(CLOSED, case)):
         raise Refused(closed)
     refusals: list[Refusal] = []

@@ -77,6 +77,17 @@ BUILT_IN_DEADLINES: tuple[Deadline, ...] = (
         act="notice.end",
         from_field="closes_on",
     ),
+    *(
+        Deadline(
+            of=f"delegation.{state}",
+            name="delegation_begins",
+            length=0,
+            unit="calendar_days",
+            who=("finance_officer", "programme_officer"),
+            from_field="from_on",
+        )
+        for state in ("granted", "accepted")
+    ),
     Deadline(
         of="delegation.granted",
         name="delegation_ends",
@@ -159,6 +170,9 @@ assert {deadline.name for deadline in BUILT_IN_DEADLINES} == set(BUILT_IN_DAYS)
 # A day that the law sets is reminded of in every programme; where a file names reminders for it, those count.
 BUILT_IN_REMINDERS: tuple[Reminder, ...] = (
     Reminder(deadline="review_request_answer_due", days=(-30, -7, -1, 1, 7), escalate_to=("supervisor",)),
+    # Told to the two of them and nobody else (``milepost.work.reminders``).
+    Reminder(deadline="delegation_begins", days=(-1,), template="delegation_begins"),
+    Reminder(deadline="delegation_ends", days=(-3,), template="delegation_ends"),
     *(
         Reminder(
             deadline=name,

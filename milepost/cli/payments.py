@@ -33,7 +33,7 @@ def payment_reading(session: Session, named: Named, reader: Sight | None) -> Pay
 
 def tell_payment(terminal: Terminal, why: PaymentWhy) -> None:
     """The gates, the duties, the bank's words and the legs of the money, in tables."""
-    from milepost.reports.payment_words import TRANSFERS, account_label
+    from milepost.reports.payment_words import TRANSFERS, account_label, acted
     from states.labels import duty_label, said, step_label
 
     text, locale, row = terminal.text, terminal.locale, why.row
@@ -44,7 +44,7 @@ def tell_payment(terminal: Terminal, why: PaymentWhy) -> None:
         return "" if event is None else f"{event.at.astimezone(zone):%Y-%m-%d}"
 
     def who(event: Any) -> str:
-        return "" if event is None else event.person or ""
+        return "" if event is None else acted(event.person, event.behalf, locale)
 
     gates = [
         (

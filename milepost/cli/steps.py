@@ -58,7 +58,7 @@ def todo(
                 terminal.text(noun_label(row["noun"])),
                 _state(terminal, row["noun"], row["state"]),
                 f"{row['due_on']}{' !' if late else ''}" if row["due_on"] else "",
-                _title(terminal, row),
+                _title(terminal, row) + _behalf(terminal, row),
                 _money(terminal, row["amount_minor"], row["currency"]),
             )
         )
@@ -73,6 +73,12 @@ def todo(
     terminal.table(heads, rows, title=f"{person.name} · {today}")
     if page.next:
         terminal.line("还有更多：--limit。", "There is more: --limit.")
+
+
+def _behalf(terminal: Terminal, row: dict[str, Any]) -> str:
+    """For whom it would be done by delegation."""
+    names = terminal.say("、", ", ").join(row["behalf"])
+    return terminal.say(f"（代{names}）", f" (for {names})") if names else ""
 
 
 def _name(row: dict[str, Any]) -> str:
@@ -146,6 +152,7 @@ def show(
     _show_offers(terminal, offers, view.compiled.programme if view else None)
     heads = (("序", "seq"), ("时间", "at"), ("步骤", "step"), ("经办", "who"), ("说明", "why"))
     if told:
+        from milepost.reports.payment_words import acted
         from states.labels import role_label, step_label
 
         zone = terminal.settings.zone
@@ -154,7 +161,7 @@ def show(
                 h.seq,
                 f"{h.at.astimezone(zone):%Y-%m-%d %H:%M}",
                 terminal.text(step_label(h.step)),
-                h.person or terminal.text(role_label(h.role)),
+                acted(h.person, h.behalf, terminal.locale) or terminal.text(role_label(h.role)),
                 h.why[:80],
             )
             for h in told

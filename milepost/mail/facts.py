@@ -20,6 +20,7 @@ from uuid import UUID
 import psycopg
 
 from milepost.experts.links import code_of, invitation_key, shown_code, signed_link
+from milepost.mail import delegation_facts
 from milepost.mail.payment_facts import COLUMNS, JOINS, paid_values, shows_payments
 from milepost.mail.templates import catalogue
 from milepost.queries.reviews import blinded_programmes, reference
@@ -51,7 +52,8 @@ SELECT m.id, m.template, m.context, m.message_id, r.name, r.email, r.locale, r.a
     - v.reserved_minor AS left_minor,
   ARRAY(SELECT DISTINCT g.role FROM role_grant g WHERE g.person_id = m.recipient_id
     AND g.revoked_at IS NULL AND (g.project_id = p.id OR starts_with(p.office_path, g.office_path))) AS roles,
-  ARRAY(SELECT account_no FROM payee WHERE project_id = p.id) AS accounts, {COLUMNS}
+  ARRAY(SELECT account_no FROM payee WHERE project_id = p.id) AS accounts, {COLUMNS},
+  {delegation_facts.COLUMNS}
 FROM message m
 JOIN person r ON r.id = m.recipient_id
 LEFT JOIN event e ON e.chain_id = m.chain_id AND e.seq = m.event_seq
@@ -75,6 +77,7 @@ LEFT JOIN project p ON p.id = coalesce(m.chain_id, d.chain_id, y.project_id)
 LEFT JOIN LATERAL (SELECT due_on, provisional, who FROM deadline x WHERE x.subject_id = e.subject_id
   AND x.chain_id = e.chain_id AND x.opened_seq = e.seq ORDER BY due_on LIMIT 1) u ON true
 {JOINS}
+{delegation_facts.JOINS}
 WHERE m.id = ANY(%s)"""
 
 
@@ -112,6 +115,8 @@ def _link(row: Mapping[str, Any], today: date, public_url: str, key: bytes) -> s
     """Where the reader goes on: an expert by a link of their own, that opens no log-in by itself."""
     if row["template"] == "bank_exceptions":
         return f"{public_url}/bank"
+    if row["noun"] == "delegation":
+        return f"{public_url}/delegations"
     if row["own_task"] is None and row["payment_id"] and shows_payments(row["roles"]):
         return f"{public_url}/payments/{row['payment_id']}"
     if row["own_task"] is None:
@@ -136,6 +141,7 @@ def _letter(row: Mapping[str, Any], today: date, public_url: str, key: bytes) ->
         **_event(row, locale, grantee=reader["grantee"]),
         **_waiting(row, locale, roles, today),
         "blocked": [_blocked(entry, locale) for entry in row["context"].get("codes", ())],
+        **_delegation(row, locale),
         **_seal(row["context"]),
         **_bank(row["context"]),
         "name": one_line(row["name"]),
@@ -222,6 +228,14 @@ def _waiting(row: Mapping[str, Any], locale: str, roles: frozenset[str], today: 
         "mine": bool(roles & set(who)),
         "waiting_for": ("、" if locale == "zh" else ", ").join(said(role_label(r), locale) for r in who),
     }
+
+
+def _delegation(row: Mapping[str, Any], locale: str) -> dict[str, Any]:
+    """Who acts for whom, and on which days."""
+    found = delegation_facts.delegation_values(row)
+    for name in ("delegator", "delegate"):
+        found[name] = one_line(found[name] or "")
+    return found | {name: day(found[name], locale) for name in ("first_day", "last_day")}
 
 
 def _seal(context: Mapping[str, Any]) -> dict[str, str]:

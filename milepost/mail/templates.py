@@ -32,6 +32,8 @@ QUEUED_BY_FLOWS = (
     "daily_seal",
     "login_code",
     "bank_exceptions",
+    "delegation_begins",
+    "delegation_ends",
 )
 # Every name a template may use; ``milepost.mail.facts`` gives each of them a value.
 NAMES = frozenset(
@@ -42,6 +44,8 @@ NAMES = frozenset(
         "outcome", "owed", "provisional", "reason", "reference", "requested", "root", "sealed_on", "size",
         "state", "state_label", "title",
         "tranche", "unit", "until", "waiting_for",
+        # Of a delegation.
+        "accepted", "delegate", "delegator", "first_day", "last_day", "to_me",
         # Of an account that changed.
         "account", "old_account", "rests",
         # Of a payment that was paid.

@@ -10,7 +10,7 @@ from uuid import UUID
 from milepost.bank.exceptions import said_of
 from milepost.db import Session
 from milepost.queries.sight import BANK, FUNDS, Row, Sight, find_subject, masked, rows
-from milepost.queries.timeline import Happening, happening, told_to_grantees
+from milepost.queries.timeline import BEHALF, Happening, happening, told_to_grantees
 from states.gate_labels import GATE_STEPS
 
 _PAYMENT = """SELECT s.*, t.number, t.code AS tranche_code, t.waits_for, t.previous_id, t.spent_minor,
@@ -32,8 +32,8 @@ _PAYMENT = """SELECT s.*, t.number, t.code AS tranche_code, t.waits_for, t.previ
 _AFTER = """SELECT x.number, x.amount_minor, x.currency, x.waits_for, m.number AS milestone FROM tranche x
   LEFT JOIN milestone m ON m.id = x.milestone_id
  WHERE x.project_id = %(project)s AND x.number > %(number)s AND x.paid_minor = 0 ORDER BY x.number LIMIT 1"""
-_EVENT = """SELECT e.seq, e.at, e.noun, e.subject_id, e.step, e.from_state, e.to_state, e.role, e.actor_id,
-    e.body, n.name, e.hash FROM event e JOIN person n ON n.id = e.actor_id"""
+_EVENT = f"""SELECT e.seq, e.at, e.noun, e.subject_id, e.step, e.from_state, e.to_state, e.role, e.actor_id,
+    e.body, n.name, e.hash, {BEHALF} FROM event e JOIN person n ON n.id = e.actor_id"""
 _ATTEMPTS = """SELECT s.id, s.attempt, s.state, s.amount_minor, s.currency, s.bank_reason, s.settled_on,
     (SELECT max(e.at) FROM event e WHERE e.subject_id = s.id) AS at
   FROM payment s WHERE s.tranche_id = %(tranche)s AND s.id <> %(id)s ORDER BY s.attempt"""

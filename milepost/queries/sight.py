@@ -63,6 +63,9 @@ _HOLDS = f"""{_SCOPE} AND CASE
     WHEN g.role = 'expert' THEN
       EXISTS (SELECT 1 FROM task v WHERE v.project_id = p.id AND v.expert_id = %(actor)s)
     ELSE g.role <> 'administrator' END"""
+OWN = """mine AS (SELECT role, office_path, project_id FROM role_grant
+  WHERE person_id = %(actor)s AND revoked_at IS NULL)"""
+"""In place of ``MINE`` where only what somebody holds themselves counts."""
 # Who acts for another sees of the projects in question what that one does: by the delegation's state, which
 # ends with its last day. The right to act is asked by the day itself.
 MINE = """mine AS (SELECT role, office_path, project_id FROM role_grant

@@ -19,6 +19,11 @@ PAGE = 30
 _WHY = ("reason", "opinion", "answer", "note", "evidence")
 
 
+# Whom the actor of the event ``e`` acted for: its body says so, and only a payment's can.
+BEHALF = """CASE WHEN e.noun = 'payment' THEN (SELECT f.name FROM person f
+  WHERE f.id = (convert_from(e.body, 'UTF8')::jsonb->>'for')::uuid) END AS behalf"""
+
+
 @dataclass(frozen=True, slots=True)
 class Happening:
     """One event. ``person`` is empty where the office speaks with its role only.
@@ -37,6 +42,8 @@ class Happening:
     person: str
     why: str
     hash: str
+    behalf: str = ""
+    """For whom the person did it, by delegation; empty where it was their own or is not to be told."""
 
 
 @lru_cache(maxsize=1)
@@ -59,7 +66,7 @@ def timeline(
     found = rows(
         session,
         f"""SELECT e.seq, e.at, e.noun, e.subject_id, e.step, e.from_state, e.to_state, e.role, e.actor_id,
-          e.body, n.name, e.hash FROM event e JOIN person n ON n.id = e.actor_id
+          e.body, n.name, e.hash, {BEHALF} FROM event e JOIN person n ON n.id = e.actor_id
         WHERE e.chain_id = %(id)s AND (%(before)s::bytea IS NULL OR e.seq < (
           SELECT x.seq FROM event x WHERE x.chain_id = e.chain_id AND x.hash = %(before)s))
           AND (e.noun = ANY(%(nouns)s) OR e.subject_id = ANY(%(own)s))
@@ -120,4 +127,5 @@ def happening(row: dict[str, Any], sight: Sight) -> Happening:
         row["name"] if named else "",
         why,
         bytes(row["hash"]).hex(),
+        (row.get("behalf") or "") if may_know else "",
     )

@@ -136,6 +136,13 @@ _STATES: Mapping[str, Text] = {
 }
 
 
+def acted(person: str, behalf: str, locale: str) -> str:
+    """Who did something and, by delegation, for whom: "Li Wei for Wang Fang"."""
+    if not behalf:
+        return person
+    return f"{person}（代{behalf}）" if locale == "zh" else f"{person} for {behalf}"
+
+
 def next_attempt(attempts: Sequence[Mapping[str, Any]], attempt: int) -> Mapping[str, Any] | None:
     """The attempt that came after this one."""
     return next((a for a in attempts if a["attempt"] == attempt + 1), None)
@@ -147,6 +154,7 @@ __all__ = [
     "SET_OFF",
     "TRANSFERS",
     "account_label",
+    "acted",
     "beside",
     "both",
     "headline",

@@ -12,6 +12,7 @@ from milepost.bank.exceptions import said_of
 from milepost.db import Session
 from milepost.decisions import PARENT
 from milepost.programmes import load_published
+from milepost.queries.delegations import lapsed
 from milepost.queries.sight import Row, Subject, find_subject
 from milepost.web.visitor import Missing, Visitor
 from states.labels import every_step, noun_label, said
@@ -101,6 +102,9 @@ def roots(roles: Iterable[str], noun: str) -> list[Step]:
     ]
 
 
+_FORBIDDEN = frozenset({"not_permitted", "delegation_over", "delegation_withdrawn", "delegation_not_begun"})
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """A step where somebody stands before it: its row, its subject or parent, what objects now."""
@@ -116,7 +120,7 @@ class Place:
     @property
     def forbidden(self) -> tuple[Refusal, ...]:
         """Why the visitor's roles for this very project do not allow the step; empty: they do."""
-        return tuple(refusal for refusal in self.refusals if refusal.code == "not_permitted")
+        return tuple(refusal for refusal in self.refusals if refusal.code in _FORBIDDEN)
 
     @property
     def programme(self) -> Programme | None:
@@ -138,19 +142,29 @@ def locate(visitor: Visitor, name: str, subject_id: UUID | None) -> Place:
     compiled = load_published(visitor.session.conn, subject.programme_id) if subject else None
     step = compiled.step(name) if compiled else None
     if subject is None or compiled is None or step is None:
-        raise Missing
+        over = _lapsed(visitor, known, subject_id)
+        if over is None:
+            raise Missing
+        return Place(known, noun, None, None, 0, (over,))
     return _placed(visitor, step, noun, subject, compiled)
+
+
+def _lapsed(visitor: Visitor, step: Step, subject_id: UUID | None) -> Refusal | None:
+    """Whoever acted for another hears that this is over, also of an open form of what they see no more."""
+    return lapsed(visitor.session.conn, visitor.session.clock.today(), visitor.id, step.name, subject_id)
 
 
 def _placed(visitor: Visitor, step: Step, noun: str, subject: Subject, compiled: Compiled) -> Place:
     roles = compiled.machines[step.noun].roles_of(step.name)
     if not subject.sight.roles & set(roles):
-        refusal = refuse("not_permitted", step=step.name, roles=", ".join(roles))
+        refusal = _lapsed(visitor, step, subject.id) or refuse(
+            "not_permitted", step=step.name, roles=", ".join(roles)
+        )
         return Place(step, noun, subject, compiled, subject.version, (refusal,))
     entries = available_many(visitor.session, visitor.actor, noun, [subject.id]).get(subject.id, [])
     entry = next((e for e in entries if e.step.name == step.name), None)
     if entry is None:
-        refusal = refuse(
+        refusal = _lapsed(visitor, step, subject.id) or refuse(
             "wrong_state", state=subject.state, step=step.name, sources=", ".join(step.source) or "-"
         )
         return Place(step, noun, subject, compiled, subject.version, (refusal,))

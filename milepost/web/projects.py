@@ -33,6 +33,7 @@ from milepost.web.render import page
 from milepost.web.visitor import Member, Missing, Visitor
 from schema.nouns import NOUNS
 from states.claim_guards import categories
+from states.delegation import DELEGABLE
 from states.labels import said
 from states.machines import Compiled
 from states.roles import PERMISSIONS
@@ -66,6 +67,8 @@ def _possible(row: Row, compiled: Compiled, roles: frozenset[str]) -> list[Step]
     """The steps the reader's roles know from here; of a project those of its stage, not those beside it."""
     mine = set().union(*(PERMISSIONS.get(role, frozenset()) for role in roles))
     machine = compiled.machines[row["noun"]]
+    if row["behalf"]:
+        mine = set(DELEGABLE)
     known = [step for step in machine.steps_from(row["state"]) if step.name in mine]
     return [step for step in known if row["noun"] != "project" or len(step.source) == 1] or known
 

@@ -19,6 +19,7 @@ from starlette.responses import HTMLResponse
 from config.programmes import Programme, Text
 from milepost.experts.permits import READERS
 from milepost.queries.sight import BANK, DRAWS, FUNDS, OBJECTORS, SEES
+from milepost.reports.payment_words import acted
 from milepost.web.visitor import Visitor
 from schema.money import Money
 from states.delegation import COLLEAGUES
@@ -136,6 +137,7 @@ def environment(locale: str, zone: str) -> Environment:
         step=lambda name: said(step_label(name), locale),
         duty=lambda name: said(duty_label(name), locale),
         progress=lambda found: progress_said(found, locale),
+        acted=lambda person, behalf: acted(person, behalf, locale),
         choice=lambda name: said(choice_label(name), locale),
         worded=in_words,
         tone=tone,

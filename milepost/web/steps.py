@@ -147,7 +147,7 @@ def _begun(visitor: Visitor, asked: Asked) -> list[Field]:
 
 def _closed(place: Place) -> bool:
     """Whether the step cannot even be tried: the form would only disappoint."""
-    return any(r.code in ("not_permitted", "wrong_state") for r in place.refusals)
+    return bool(place.forbidden) or any(r.code == "wrong_state" for r in place.refusals)
 
 
 def _draw(

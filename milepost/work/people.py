@@ -12,8 +12,15 @@ import psycopg
 from milepost.experts.conflicts import STAFF_RULE, conflicts_of
 from milepost.facts import TOOK_PART
 
-NAMED = {"expert": "expert_id", "evaluator": "evaluator_id"}
+NAMED = {
+    "expert": "expert_id",
+    "evaluator": "evaluator_id",
+    "delegator": "delegator_id",
+    "delegate": "delegate_id",
+}
 """Roles that mean the one person named in the subject's row, not all who hold the role."""
+PARTIES = ("delegator", "delegate")
+_OF_NOUN = {"task": ("expert",), "milestone": ("evaluator",), "delegation": PARTIES}
 
 _LIVE = (
     "SELECT {who}, g.role, g.person_id FROM {of} JOIN person n ON n.id = g.person_id AND n.active "
@@ -77,15 +84,16 @@ def people_of_offices(conn: psycopg.Connection[Any], roles: Collection[str]) -> 
 def named_people(
     conn: psycopg.Connection[Any], noun: str, subject_ids: Sequence[UUID]
 ) -> dict[UUID, dict[str, UUID]]:
-    """Per subject, the person its row names under a role: a task's expert, a milestone's evaluator."""
-    role = {"task": "expert", "milestone": "evaluator"}.get(noun)
-    if role is None or not subject_ids:
-        return {}
-    rows = conn.execute(
-        f'SELECT id, "{NAMED[role]}" FROM "{noun}" WHERE id = ANY(%s) AND "{NAMED[role]}" IS NOT NULL',
-        (list(subject_ids),),
-    )
-    return {id: {role: person} for id, person in rows.fetchall()}
+    """Per subject, who its row names under a role: a task's expert, both people of a delegation."""
+    found: dict[UUID, dict[str, UUID]] = {}
+    for role in _OF_NOUN.get(noun, ()) if subject_ids else ():
+        rows = conn.execute(
+            f'SELECT id, "{NAMED[role]}" FROM "{noun}" WHERE id = ANY(%s) AND "{NAMED[role]}" IS NOT NULL',
+            (list(subject_ids),),
+        )
+        for id, person in rows.fetchall():
+            found.setdefault(id, {})[role] = person
+    return found
 
 
 def chosen(
@@ -104,6 +112,7 @@ def chosen(
 
 __all__ = [
     "NAMED",
+    "PARTIES",
     "People",
     "chosen",
     "named_people",

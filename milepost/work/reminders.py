@@ -3,6 +3,9 @@
 A day is claimed in ``job_claim`` and its mail queued in one transaction, so that a crash loses neither and
 repeats neither. Nothing asks whether today is exactly the day: after a pause every day that has been reached
 since is claimed, and one mail speaks for all of them. A deadline that closed meanwhile says nothing.
+
+Of a delegation its two people are told and nobody else, whatever the programme's rows name; and not once the
+day itself is past, for then it has begun or is over, and there is nothing left to prepare for.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from milepost.cases import programme_of
 from milepost.db import Session
 from milepost.mail.outbox import Mailing, queue_many
 from milepost.work.people import (
+    PARTIES,
     People,
     chosen,
     named_people,
@@ -102,8 +106,10 @@ WITH rule AS (SELECT * FROM unnest(%(programmes)s::uuid[], %(names)s::text[], %(
 SELECT d.id, d.chain_id, p.id IS NOT NULL, d.noun, d.subject_id, d.name, d.due_on, d.who, r.programme_id,
   array_agg(r.days ORDER BY r.days)
 FROM deadline d LEFT JOIN project p ON p.id = d.chain_id LEFT JOIN call c ON c.id = d.subject_id
-JOIN rule r ON r.programme_id = coalesce(p.programme_id, c.programme_id) AND r.name = d.name
+LEFT JOIN delegation g ON d.noun = 'delegation' AND g.id = d.subject_id
+JOIN rule r ON r.name = d.name AND r.programme_id = coalesce(p.programme_id, c.programme_id, g.programme_id)
 WHERE d.closed_seq IS NULL AND d.due_on <= %(horizon)s AND d.due_on + r.days <= %(today)s AND d.id > %(after)s
+  AND (g.id IS NULL OR d.due_on >= %(today)s)
   AND NOT EXISTS (SELECT 1 FROM job_claim j WHERE j.job = 'reminder:' || d.id AND j.due = r.days::text)
 GROUP BY d.id, p.id, r.programme_id ORDER BY d.id LIMIT %(limit)s
 """
@@ -212,6 +218,9 @@ def _addressed(
         by_template: dict[str, set[str]] = defaultdict(set)
         for reminder in rules[due.programme_id, due.name]:
             if not set(reminder.days) & set(due.days):
+                continue
+            if due.noun == "delegation":
+                by_template[due.name].update(PARTIES)
                 continue
             by_template[reminder.template].update(reminder.to or due.who)
             if today > due.due_on:

@@ -32,6 +32,7 @@ from milepost.mail.templates import (
     render,
     template_names,
 )
+from milepost.work.reminders import send_reminders
 from states.labels import every_step
 from states.machines import UnknownName
 from states.refusals import refuse
@@ -224,6 +225,8 @@ def _delegations(world: World) -> None:
     }
     given = world.take(finance, "delegation.grant", None, **asked).subject_id
     world.take(officer, "delegation.accept", given)
+    with world.database.session() as session:
+        send_reminders(session)
     world.take(officer, "delegation.revoke", given, reason="示例")
 
 
