@@ -63,6 +63,8 @@ def tell_payment(terminal: Terminal, why: PaymentWhy) -> None:
     duties = [(said(duty_label(d.duty), locale), d.name, when(d.event)) for d in why.duties]
     if duties:
         terminal.table((("职责", "duty"), ("人员", "who"), ("时间", "when")), duties)
+    if why.approvals is not None:
+        _tell_approvals(terminal, why)
     entries = [
         (e["booked_on"], e["source"], e["said"], e["amount_minor"], e["reference"], e["outcome"])
         for e in why.read.entries
@@ -95,6 +97,39 @@ def tell_payment(terminal: Terminal, why: PaymentWhy) -> None:
         terminal.table(ledger, legs, title=terminal.say("账上的每一步", "In the ledger"))
     if row["bank_reference"]:
         terminal.line(f"银行流水号 {row['bank_reference']}", f"Bank reference {row['bank_reference']}")
+
+
+def _tell_approvals(terminal: Terminal, why: PaymentWhy) -> None:
+    """Who has approved, who still may, until when, and what undid earlier approvals."""
+    from milepost.reports.payment_words import acted
+    from states.labels import progress_said, role_label, step_label
+
+    found, locale, zone = why.approvals, terminal.locale, terminal.settings.zone
+    assert found is not None
+    if why.row["state"] in ("due", "released"):
+        terminal.print(progress_said(found.progress, locale))
+    if found.until:
+        terminal.line(f"  审批期限 {found.until}", f"  approvals until {found.until}")
+    for given in found.given:
+        day = f"{given.at.astimezone(zone):%Y-%m-%d %H:%M}" if given.at else ""
+        role = terminal.text(role_label(given.role))
+        terminal.print(f"  ✓ {acted(given.name, given.behalf, locale)} ({role}) {day}")
+    for wanted in found.wanted:
+        names = terminal.say("、", ", ").join(acted(name, behalf, locale) for name, behalf in wanted.may)
+        role = terminal.text(role_label(wanted.role))
+        terminal.line(
+            f"  ○ 还缺 {role} × {wanted.number}；可审批：{names or '没有人'}",
+            f"  ○ missing: {role} × {wanted.number}; who still may: {names or 'nobody'}",
+        )
+    for undone in found.undone:
+        names = terminal.say("、", ", ").join(undone.approvers)
+        day = f"{undone.at.astimezone(zone):%Y-%m-%d}"
+        what = terminal.text(step_label(undone.step))
+        by = f" {undone.by}" if undone.by else ""
+        terminal.line(
+            f"  ✗ 第 {undone.attempt} 次办理的审批已作废：{names}（{what}{by} {day}）{undone.why}",
+            f"  ✗ undone with attempt {undone.attempt}: {names} ({what}{by} {day}) {undone.why}",
+        )
 
 
 @command(

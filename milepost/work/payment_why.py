@@ -22,9 +22,9 @@ from milepost.queries.sight import GRANTEES, Row, Sight
 from milepost.queries.timeline import Happening
 from milepost.reports.earned import next_payment
 from milepost.reports.payment_words import headline, next_attempt
+from milepost.work.approvals import Approvals, approvals_of
 from milepost.work.ways import Way, holders, line_of, ways_from
 from schema.money import Money
-from states.approvals import Progress, progress
 from states.case import SYSTEM_ID, Case
 from states.gate_labels import GATE_NOUNS, gate_label
 from states.gates import gates_of
@@ -35,7 +35,7 @@ from states.refusals import Refusal
 ASKED = ("planned", "due", "requested", "approved", "released")
 NAMES_MAX = 3
 # States that are no part of the straight way to the money.
-_APPROVING = ("due", "requested", "approved")
+_APPROVING = ("due", "requested", "approved", "released")
 _ENDS = ("returned", "void")
 
 
@@ -94,7 +94,7 @@ class PaymentWhy:
     ways: list[Way]
     due: Row | None
     following: Row | None
-    approvals: Progress | None = None
+    approvals: Approvals | None = None
     """How far the approvals are that its sum asks for, for those who are told who acts."""
 
     @property
@@ -143,6 +143,7 @@ class PaymentWhy:
             "settled_on": _text(row["settled_on"]),
             "gates_as_of": _text(self.gates_at),
             "gates": [_gate_json(gate) for gate in self.gates],
+            "approvals": None if self.approvals is None else self.approvals.as_json(),
             "duties": [
                 {
                     "duty": d.duty,
@@ -221,6 +222,7 @@ def payment_why(session: Session, sight: Sight, id: UUID) -> PaymentWhy | None:
     handed = read.handed_at if row["state"] not in ASKED and gates else None
     shut = sum(1 for gate in gates if gate.refusal is not None)
     live = row["state"] not in (*_ENDS, "settled")
+    due = next((d for d in read.deadlines if d["subject_id"] == id), None)
     return PaymentWhy(
         read=read,
         compiled=compiled,
@@ -230,12 +232,19 @@ def payment_why(session: Session, sight: Sight, id: UUID) -> PaymentWhy | None:
         gates_at=handed,
         duties=_duties(read, compiled, _payee_event(session, read)),
         ways=ways_from(session, named, compiled, sight, whole=sight.names) if live else [],
-        due=next((d for d in read.deadlines if d["subject_id"] == id), None),
-        approvals=progress(compiled.programme, row["amount_minor"], read.duties)
-        if sight.names and row["state"] in _APPROVING
-        else None,
+        due=due,
+        approvals=_approvals(session, read, compiled, due),
         following=_row_of(next_attempt(read.attempts, row["attempt"])),
     )
+
+
+def _approvals(session: Session, read: PaymentRead, compiled: Compiled, due: Row | None) -> Approvals | None:
+    """For those who are told who acts: while approvals count, and wherever some were undone."""
+    if not read.sight.names:
+        return None
+    until = due["due_on"] if due is not None and read.row["state"] == "requested" else None
+    found = approvals_of(session, compiled.programme, read.row, read.duties, until)
+    return found if read.row["state"] in _APPROVING or found.undone else None
 
 
 def _row_of(found: Any) -> Row | None:

@@ -17,11 +17,15 @@ import pytest
 
 from milepost.actions import Receipt, perform, perform_many
 from milepost.db import Database
+from milepost.queries.payments import payment_sight
+from milepost.work.approvals import Approvals
+from milepost.work.payment_why import payment_why
 from states.refusals import Refused
 from tests.invariants.checks import faults
 from tests.invariants.conftest import Found
 from tests.invariants.forge import Conn, forged_event, insert, refused, write_event
 from tests.invariants.town import Town, person_id, programme_text
+from tests.invariants.town_duties import delegate
 
 TIERS = """
 [[approvals]]
@@ -265,3 +269,51 @@ def test_the_database_counts_for_itself(
     payment = town.payment("requested", tranche=SMALL)
     with refused(*answer):
         attack(attacker, payment)
+
+
+# What people are told --------------------------------------------------------------------------------------
+
+
+def told(town: Town, payment: UUID) -> Approvals:
+    """What the supervisor is told of a payment's approvals."""
+    sight = payment_sight(town.session, person_id("supervisor"), payment)
+    assert sight is not None
+    found = payment_why(town.session, sight, payment)
+    assert found is not None and found.approvals is not None
+    return found.approvals
+
+
+def test_people_are_told_who_approved_who_still_may_and_what_undid_an_approval(town: Town) -> None:
+    project = town.funded()
+    payment = town.payment("requested", project=project, tranche=LARGE)
+    given = delegate(town, "finance8", "officer2", duty="approve")
+    town.take("finance2", "payment.approve", payment)
+    found = told(town, payment)
+    assert (found.progress.given, found.progress.needed) == (1, 3)
+    assert [(g.name, g.role) for g in found.given] == [("finance2", "finance_officer")]
+    by_role = {w.role: w for w in found.wanted}
+    assert by_role["finance_officer"].number == by_role["programme_officer"].number == 1
+    # Neither who requested it (finance1), nor who approved, nor who entered the account (finance7).
+    may = by_role["finance_officer"].may
+    assert [name for name, behalf in may if not behalf] == [f"finance{n}" for n in (3, 4, 5, 6, 8)]
+    assert ("officer2", "finance8") in may
+    assert ("officer2", "") in by_role["programme_officer"].may and found.undone == ()
+    # A new account undoes the approval; the next attempt says whose, why and by what.
+    town.payee(project, number="622200011199")
+    town.take("finance8", "delegation.revoke", given, reason="done")
+    [undone] = told(town, payment).undone
+    assert (undone.approvers, undone.step, undone.by) == (("finance2",), "payment.void", "")
+    assert "account changed" in undone.why and undone.payment_id == payment
+    again = told(town, town.payments(project)[LARGE])
+    assert (again.progress.given, again.given) == (0, ()) and again.undone == (undone,)
+
+
+def test_too_few_people_for_the_approvals_that_are_missing_is_said(town: Town) -> None:
+    payment = town.payment("requested", tranche=LARGE)
+    conn = town.session.conn
+    conn.execute("UPDATE person SET active = false WHERE login IN ('finance3', 'finance4', 'finance5')")
+    conn.execute("UPDATE person SET active = false WHERE login IN ('finance6', 'finance8')")
+    wanted = {w.role: w for w in told(town, payment).wanted}
+    conn.execute("UPDATE person SET active = true")
+    assert [name for name, _ in wanted["finance_officer"].may] == ["finance2"]
+    assert not wanted["finance_officer"].enough and wanted["programme_officer"].enough

@@ -201,3 +201,17 @@ def test_what_the_bank_said_of_it_is_for_those_who_read_the_bank(site: Site, tmp
     officer = site.the("programme_officer").get(f"/payments/{payment_id}").text
     assert 'id="bank"' not in officer and f"/bank/batches/{batch}" not in officer and reference in officer
     assert f'href="/payments/{payment_id}"' in reader.get(f"/bank/batches/{batch}").text
+
+
+def test_the_page_says_who_still_may_approve_and_what_undid_an_approval(site: Site) -> None:
+    world = site.world
+    project_id, payment_id = world.payment_at("approved")
+    page = site.the("finance_officer").get(f"/payments/{payment_id}").text
+    card = page.split('id="approvals"')[1].split("</section>")[0]
+    assert "1 / 1" in card and "finance officer 2" in card and "Missing" not in card
+    world.take(world.people["finance_officer"][2], "payment.send_back", payment_id, reason="wrong year")
+    newest = world.payments(project_id)[0]
+    page = site.the("supervisor").get(f"/payments/{newest}").text
+    card = page.split('id="approvals"')[1].split("</section>")[0]
+    assert "Undone" in card and "finance officer 2" in card and "wrong year" in card
+    assert 'id="approvals"' not in site.the("applicant").get(f"/payments/{newest}").text
