@@ -43,19 +43,26 @@ RECONCILED = (
     "transfer / the {allowed:g} seconds this may take"
 )
 GROWTH = "exponent x of cost ~ n^x from {low} to {high} payments, {what}; 1 is linear"
+FLAT = 1.1
 MEMORY = (
-    "no ratio: the most memory that a process of its own took beyond what it began with ({what}); in the raw "
-    "figures, in MiB by the number of payments"
+    "the most memory a process of its own had ({what}), with {high} payments / with {low}; in the raw "
+    "figures in MiB, and how much of it beyond what it began with"
 )
 _DEBTOR = Party("Office", Account("2105400309300000011", BBAN), Agent())
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What one way took: seconds, and the most memory its process ever had beyond what it began with."""
+    """What one way took: seconds, the most memory its process ever had, and what it had to begin with."""
 
     seconds: float
-    grown_mib: float
+    peak_mib: float
+    begun_mib: float
+
+    @property
+    def memory(self) -> dict[str, float]:
+        """In MiB, for the raw figures."""
+        return {"peak": round(self.peak_mib, 1), "grown": round(self.peak_mib - self.begun_mib, 1)}
 
 
 def once(server: EmbeddedPostgres, number: int, folder: Path) -> tuple[Cost, Cost]:
@@ -106,7 +113,7 @@ def _measured(
     with db.session():
         before, began = _peak_mib(), time.perf_counter()
     found = act(db, folder)
-    cost = Cost(time.perf_counter() - began, _peak_mib() - before)
+    cost = Cost(time.perf_counter() - began, _peak_mib(), before)
     db.close()
     return cost, found
 
@@ -159,7 +166,9 @@ def measure(server: EmbeddedPostgres, sizes: Sizes) -> list[Line]:
         exponent = math.log(cost[high].seconds / cost[low].seconds) / math.log(high / low)
         growth = GROWTH.format(low=low, high=high, what=name)
         lines.append(Line(f"growth of a {name}", exponent, growth, LINEAR, "at most", raw))
-        grown = {str(n): round(one.grown_mib, 1) for n, one in cost.items()}
-        raw_memory = {"unit": "MiB", "grown": grown}
-        lines.append(Line(f"memory of a {name}", None, MEMORY.format(what=name), raw=raw_memory))
+        if cost[low].peak_mib:
+            ratio = cost[high].peak_mib / cost[low].peak_mib
+            memory = MEMORY.format(what=name, low=low, high=high)
+            taken = {"unit": "MiB", **{str(n): one.memory for n, one in cost.items()}}
+            lines.append(Line(f"memory of a {name}", ratio, memory, FLAT, "at most", taken))
     return lines

@@ -109,6 +109,14 @@ FACTS: dict[str, str] = {
         "SELECT b.id, b.payment_id, y.state FROM batch_payment b JOIN payment y ON y.id = b.payment_id "
         "WHERE b.batch_id = s.id AND b.live ORDER BY b.position"
     ),
+    # Those that are not on their way by this batch.
+    "batch_unsent": LIST.format(
+        "SELECT b.id, b.payment_id FROM batch_payment b JOIN payment y ON y.id = b.payment_id "
+        "WHERE b.batch_id = s.id AND b.live AND NOT (y.state = 'instructed' AND coalesce(("
+        "SELECT e.subject_id = y.id FROM event e WHERE e.actor_id = %(actor)s "
+        "AND e.request_id = 'batch:' || b.batch_id || ':' || y.id), false)) "
+        "ORDER BY b.position"
+    ),
     "batch_open": (
         "(SELECT count(*) FROM batch_payment b JOIN payment y ON y.id = b.payment_id WHERE b.batch_id = s.id "
         "AND b.live AND y.state NOT IN ('settled', 'returned', 'void'))"

@@ -64,6 +64,7 @@ def _let_go(case: Case) -> Change:
 
 def _write(case: Case) -> Change:
     given: WriteBatch = case.input
+    unsent = {row["payment_id"]: row["id"] for row in case.facts["batch_unsent"]}
     register = {
         "id": uuid5(NAMESPACE, f"bank_file:out:{given.sha256}"),
         "direction": "out",
@@ -87,9 +88,9 @@ def _write(case: Case) -> Change:
         },
         insert=[("bank_file", register)],
         update=[
-            ("batch_payment", row["id"], {"live": False, "left_out": given.left_out[row["payment_id"]]})
-            for row in case.facts["batch_payments"]
-            if row["payment_id"] in given.left_out
+            # One that is on its way all the same is none of those: better to crash than to pay it beside.
+            ("batch_payment", unsent[payment], {"live": False, "left_out": why})
+            for payment, why in given.left_out.items()
         ],
         digests=(given.sha256,),
     )
@@ -130,7 +131,7 @@ STEPS: tuple[Step, ...] = (
         "written",
         words("登记文件", "Write the file"),
         input=WriteBatch,
-        needs=("batch_payments",),
+        needs=("batch_unsent",),
         effect=_write,
     ),
     Step(

@@ -48,7 +48,7 @@ from milepost.work.bank_words import (
 from milepost.work.receipts import receive_credits, settle_set_offs
 from states.case import SYSTEM_ID
 
-SLICE = 1000
+SLICE = 500
 NO_WORD_DAYS = 5
 """So many days after the day of execution a payment that no statement has is put in the queue."""
 

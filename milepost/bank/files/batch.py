@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Protocol, runtime_checkable
 from uuid import UUID
 
 from milepost.bank.files.amounts import control_sum
@@ -83,12 +84,21 @@ class Totals:
         return control_sum(self.minor_by_currency)
 
 
+@runtime_checkable
+class Counted(Protocol):
+    """Payments that can be counted where they are, without being read one by one."""
+
+    def totals(self) -> Totals:
+        """Counted anew each time."""
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Payments that go together. ``payments`` is read several times and gives the same each time.
 
     A tuple will do; for many, give something that reads them from where they are (a class with
-    ``__iter__``), and they are never all in memory. An iterator can be read once only and is refused.
+    ``__iter__``, better with ``totals`` as well), and they are never all in memory. An iterator can be read
+    once only and is refused.
     """
 
     id: str
@@ -105,6 +115,8 @@ class Batch:
 
     def totals(self) -> Totals:
         """Counted anew from the payments."""
+        if isinstance(self.payments, Counted):
+            return self.payments.totals()
         number = 0
         sums: dict[str, int] = {}
         for payment in self.payments:
@@ -136,6 +148,7 @@ __all__ = [
     "Account",
     "Agent",
     "Batch",
+    "Counted",
     "Party",
     "Payment",
     "Totals",
