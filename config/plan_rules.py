@@ -9,6 +9,8 @@ from config.programme_problems import Found
 from config.programmes import Programme, Tranche
 from config.toml_lines import KeyPath
 
+RESERVED_CODE = "late_interest"
+
 
 def _percent(share: Fraction) -> str:
     hundred = share * 100
@@ -116,6 +118,36 @@ def retention_is_released(programme: Programme) -> Iterator[Found]:
             )
 
 
+def interest_has_its_own_line(programme: Programme) -> Iterator[Found]:
+    """Interest is paid from a source that the file has and that no award is paid from."""
+    named = [tranche.code for tranche in programme.tranches]
+    if RESERVED_CODE in named:
+        yield Found(
+            "code_reserved",
+            ("tranches", named.index(RESERVED_CODE), "code"),
+            f"“{RESERVED_CODE}”留作逾期利息。请改名。",
+            f'"{RESERVED_CODE}" is kept for interest; name the tranche otherwise.',
+        )
+    rule = programme.late_interest
+    if rule is None or rule.paid_from is None:
+        return
+    sources = [source.code for source in programme.budget.sources]
+    if rule.paid_from not in sources:
+        yield Found(
+            "interest_source_unknown",
+            ("late_interest", "paid_from"),
+            f"利息的资金来源“{rule.paid_from}”不在 [[budget.sources]] 中。请写上。",
+            f'The source "{rule.paid_from}" that pays interest is not among [[budget.sources]]; add it.',
+        )
+    elif sources[0] == rule.paid_from:
+        yield Found(
+            "interest_source_first",
+            ("late_interest", "paid_from"),
+            "第一个资金来源付项目经费，不能只付利息。请另写一个 [[budget.sources]]，排在后面。",
+            "The first source pays awards and cannot be for interest alone; add one to [[budget.sources]].",
+        )
+
+
 def instalments_have_days(programme: Programme) -> Iterator[Found]:
     """What waits for a day says when; what is paid in several parts says how far apart."""
     for index, tranche in enumerate(programme.tranches):
@@ -159,6 +191,12 @@ def balance_is_left(programme: Programme) -> Iterator[Found]:
         )
 
 
-PLAN_RULES = (computed_sums_can_be_found, retention_is_released, instalments_have_days, balance_is_left)
+PLAN_RULES = (
+    computed_sums_can_be_found,
+    retention_is_released,
+    interest_has_its_own_line,
+    instalments_have_days,
+    balance_is_left,
+)
 
 __all__ = ["PLAN_RULES"]

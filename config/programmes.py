@@ -295,11 +295,18 @@ class Budget(Shape):
 
 
 class Lateness(Shape):
-    """Interest that the office owes for paying later than ``promised_days`` after a payment fell due."""
+    """Interest that the office owes for paying later than ``promised_days`` after a payment fell due.
+
+    Exact, then rounded to the minor unit by ``rounding``. ``paid_from`` is the source that pays it, its own
+    line of the budget; without one it is shown and paid by nobody. Less than ``minimum_minor`` is not paid.
+    """
 
     rate: Share
     promised_days: int = Field(ge=0, le=3650)
     days_in_year: Literal[360, 365] = 365
+    rounding: Literal["half_up", "down"] = "half_up"
+    paid_from: str | None = None
+    minimum_minor: int = Field(default=0, ge=0)
 
 
 class Deadline(Shape):

@@ -47,6 +47,7 @@ PAYMENT_JOINS = """
       FROM appropriation b JOIN account c ON c.kind = 'appropriation' AND c.owner_id = b.id
      WHERE b.programme_code = p.programme_code AND b.fiscal_year = %(year)s
        AND b.currency = s.currency AND b.state = 'voted' AND starts_with(p.office_path, b.office_path)
+       AND b.for_interest = (t.basis = 'interest')
   ) a ON true
   LEFT JOIN LATERAL (
     SELECT CASE WHEN a.lefts[1] >= s.amount_minor OR cardinality(a.ids) = 1 THEN 1 ELSE (
@@ -60,15 +61,17 @@ _TAKEN = """CASE WHEN t.basis = 'verified' THEN (
     SELECT coalesce(sum(w.amount_minor + coalesce(x.held_minor, x.retained_minor)), 0)::bigint
       FROM payment w JOIN tranche x ON x.id = w.tranche_id
      WHERE w.project_id = s.project_id AND w.tranche_id <> s.tranche_id
-       AND w.state NOT IN ('planned', 'returned', 'void') AND x.basis <> 'retained') END"""
+       AND w.state NOT IN ('planned', 'returned', 'void') AND x.basis NOT IN ('retained', 'interest')) END"""
 _CEILING = """CASE WHEN t.basis = 'verified' THEN (
     SELECT sum(x.amount_minor + x.retained_minor)::bigint FROM tranche x
-     WHERE x.project_id = s.project_id AND x.number <= t.number AND x.basis <> 'retained') END"""
+     WHERE x.project_id = s.project_id AND x.number <= t.number
+       AND x.basis NOT IN ('retained', 'interest')) END"""
 _HELD = """CASE WHEN t.basis = 'retained' THEN (
     SELECT coalesce(sum(coalesce(x.held_minor, x.retained_minor)), 0)::bigint FROM tranche x
      WHERE x.project_id = s.project_id AND x.id <> t.id AND x.paid_minor > 0) END"""
 _OPEN = """CASE WHEN t.basis = 'retained' THEN (
-    SELECT count(*) FROM payment w WHERE w.project_id = s.project_id AND w.tranche_id <> s.tranche_id
+    SELECT count(*) FROM payment w JOIN tranche x ON x.id = w.tranche_id AND x.basis <> 'interest'
+     WHERE w.project_id = s.project_id AND w.tranche_id <> s.tranche_id
        AND w.state NOT IN ('settled', 'returned', 'void')) END"""
 PAYMENT_COLUMNS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     (

@@ -31,7 +31,8 @@ FACTS: dict[str, str] = {
         "WHERE y.project_id = p.id"
     ),
     "tranches": LIST.format(
-        "SELECT id, number, paid_minor, spent_minor, currency FROM tranche WHERE project_id = p.id"
+        "SELECT id, number, paid_minor, spent_minor, currency FROM tranche WHERE project_id = p.id "
+        "AND basis <> 'interest'"
     ),
     "payees": LIST.format("SELECT id, state FROM payee WHERE project_id = p.id"),
     "grantee_contacts": LIST.format(
@@ -181,6 +182,15 @@ FACTS: dict[str, str] = {
     "set_offs": LIST.format(
         "SELECT o.*, y.state AS payment_state, y.amount_minor AS payment_minor FROM set_off o "
         "JOIN payment y ON y.id = o.payment_id WHERE o.receivable_id = s.id"
+    ),
+    "lateness": (
+        "jsonb_build_object('fell_due_on', (SELECT (e.at AT TIME ZONE 'Asia/Shanghai')::date FROM event e "
+        "WHERE e.subject_id = s.id AND e.step = 'payment.fall_due' ORDER BY e.subject_seq DESC LIMIT 1), "
+        "'last_number', (SELECT max(x.number) FROM tranche x WHERE x.project_id = s.project_id))"
+    ),
+    "interest_payment": (
+        "(SELECT to_jsonb(x) FROM (SELECT w.id, w.state FROM tranche i JOIN payment w ON w.tranche_id = i.id "
+        "WHERE i.interest_of_id = s.id ORDER BY w.attempt DESC LIMIT 1) x)"
     ),
     "call_state": "(SELECT c.state FROM call c WHERE c.id = p.call_id)",
     "audience": LIST.format(

@@ -127,10 +127,13 @@ _BOOKS = (
         ("settled",),
     ),
 )
+# Interest for late payment has accounts of its own tranche, beside those of the project's award.
 _BOOK_SQL = """
-SELECT p.code, a.{column}, coalesce(y.total, 0)::bigint FROM account a JOIN project p ON p.id = a.owner_id
-  LEFT JOIN (SELECT project_id, currency, sum(amount_minor) AS total FROM payment
-              WHERE state = ANY(%s) GROUP BY 1, 2) y ON y.project_id = a.owner_id AND y.currency = a.currency
+SELECT p.code, a.{column}, coalesce(y.total, 0)::bigint FROM account a
+  LEFT JOIN tranche i ON i.id = a.owner_id JOIN project p ON p.id = coalesce(i.project_id, a.owner_id)
+  LEFT JOIN (SELECT CASE WHEN t.basis = 'interest' THEN t.id ELSE w.project_id END AS owner_id, w.currency,
+        sum(w.amount_minor) AS total FROM payment w JOIN tranche t ON t.id = w.tranche_id
+       WHERE w.state = ANY(%s) GROUP BY 1, 2) y ON y.owner_id = a.owner_id AND y.currency = a.currency
  WHERE a.kind = %s AND a.{column} <> coalesce(y.total, 0) ORDER BY p.code"""
 
 # The simulated bank's own books, where there are any: what it booked for each end-to-end id.

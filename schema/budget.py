@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Column, Index, Integer, Text, UniqueConstraint, text
+from sqlalchemy import Boolean, CheckConstraint, Column, Index, Integer, Text, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from schema.columns import key, link, minor, words
@@ -13,7 +13,8 @@ class Appropriation(SQLModel, table=True):
 
     The sums stand in its account; ``amount_minor`` is what was voted at first. ``origin_year`` is the year
     the money was first voted for, earlier than ``fiscal_year`` where it was carried over; ``source_rank`` the
-    place of the source in the programme's list. ``office_path`` is whose it is: it pays for projects there
+    place of the source in the programme's list. ``for_interest``: it pays interest for late payments and
+    nothing of an award. ``office_path`` is whose it is: it pays for projects there
     and below.
     """
 
@@ -43,6 +44,7 @@ class Appropriation(SQLModel, table=True):
     source_rank: int = Field(sa_column=Column(Integer, nullable=False, server_default=text("0")))
     origin_year: int
     office_path: str = Field(sa_column=Column(Text, nullable=False, server_default=text("'/'")))
+    for_interest: bool = Field(sa_column=Column(Boolean, nullable=False, server_default=text("false")))
 
 
 class BudgetChange(SQLModel, table=True):

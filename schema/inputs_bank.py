@@ -1,13 +1,14 @@
-"""What the steps of an exception ask for: what the bank said that does not fit, and what it was."""
+"""What is asked for about the bank's words: what does not fit, what it was, and when something was paid."""
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated
 from uuid import UUID
 
 from pydantic import Field
 
-from schema.inputs import Line, StepInput, Text, ask
+from schema.inputs import BankAnswer, Line, StepInput, Text, ask
 
 
 class RaiseException(StepInput):
@@ -27,10 +28,16 @@ class RaiseException(StepInput):
     params: dict[str, str] = ask("情况", "Particulars", default={})
 
 
+class BankPaid(BankAnswer):
+    """The bank paid; ``paid_on`` is the day on which its statement has the debit, where there is one."""
+
+    paid_on: date | None = ask("付款日", "Paid on", default=None)
+
+
 class ClearUp(StepInput):
     """What an exception turned out to be, and from where that is known."""
 
     note: Text = ask("查明的情况与依据", "What it was, and how you know", widget="text")
 
 
-__all__ = ["ClearUp", "RaiseException"]
+__all__ = ["BankPaid", "ClearUp", "RaiseException"]

@@ -46,6 +46,7 @@ class OpenCarried(StepInput):
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3,4}$")] = ask("币种", "Currency")
     origin_year: Annotated[int, Field(ge=2000, le=2200)] = ask("资金年度", "Year of origin")
     office_path: Annotated[str, Field(max_length=300)] = ask("单位", "Office", widget="office")
+    for_interest: bool = ask("只付逾期利息", "For interest alone", default=False)
 
 
 __all__ = ["ChangeSum", "MoveSum", "OpenCarried", "WholeRest"]

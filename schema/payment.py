@@ -27,6 +27,8 @@ class Tranche(SQLModel, table=True):
 
     ``amount_minor`` is what it may come to after ``retained_minor`` was held back. Where the sum is computed
     (``basis``), ``payable_minor`` and ``held_minor`` are what it came to when it last fell due.
+
+    Interest is no part of the award: ``interest_of_id`` is the payment that was ``late_days`` late.
     """
 
     __table_args__ = (
@@ -36,7 +38,18 @@ class Tranche(SQLModel, table=True):
         CheckConstraint(
             "paid_minor BETWEEN 0 AND coalesce(payable_minor, amount_minor)", name="tranche_paid_within"
         ),
-        CheckConstraint("basis IN ('fixed', 'verified', 'retained')", name="tranche_basis_known"),
+        CheckConstraint("basis IN ('fixed', 'verified', 'retained', 'interest')", name="tranche_basis_known"),
+        CheckConstraint(
+            "basis = 'interest' AND interest_of_id IS NOT NULL AND late_days > 0 "
+            "OR basis <> 'interest' AND interest_of_id IS NULL AND late_days IS NULL",
+            name="tranche_interest",
+        ),
+        Index(
+            "tranche_interest_once",
+            "interest_of_id",
+            unique=True,
+            postgresql_where=text("interest_of_id IS NOT NULL"),
+        ),
         CheckConstraint(
             "payable_minor IS NULL AND held_minor IS NULL OR "
             "basis <> 'fixed' AND payable_minor > 0 AND held_minor >= 0",
@@ -59,6 +72,8 @@ class Tranche(SQLModel, table=True):
     due_on: date | None = None
     payable_minor: int | None = minor(null=True)
     held_minor: int | None = minor(null=True)
+    interest_of_id: UUID | None = Field(default=None, nullable=True)
+    late_days: int | None = None
     spent_minor: int = minor(default=0)
     paid_minor: int = minor(default=0)
 

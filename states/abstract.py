@@ -24,6 +24,7 @@ from uuid import UUID, uuid5
 
 from config.programmes import Programme
 from schema import inputs
+from schema.inputs_bank import BankPaid
 from schema.money import CURRENCIES
 from states.approvals import APPROVER, approvals_needed
 from states.case import NAMESPACE, SYSTEM_ID, Case, Change, Follow
@@ -148,6 +149,7 @@ INPUTS: dict[type[inputs.StepInput], tuple[dict[str, Any], ...]] = {
     inputs.Reason: ({"reason": "-"},),
     inputs.Void: ({"reason": "-", "again": True}, {"reason": "-", "again": False}),
     inputs.BankAnswer: ({"reference": "-"},),
+    BankPaid: ({"reference": "-"},),
     inputs.AcceptanceOutcome: tuple(
         {"outcome": outcome, "opinion": "-"}
         for outcome in get_args(inputs.AcceptanceOutcome.model_fields["outcome"].annotation)
@@ -421,6 +423,9 @@ class Model:
                 "payee": {"entered_by": None, "rests_until": None},
                 "bank_doubts": 0,
                 "set_off": None,
+                # Interest is a payment like any other, with fewer gates; it is followed no further here.
+                "lateness": {"fell_due_on": None, "last_number": 1},
+                "interest_payment": None,
                 "owed": {"left_minor": project["owed"]},
                 "paid_transfer": ID["payment"],
                 "duties": self._approvals(state) if noun == "payment" else [],

@@ -13,6 +13,8 @@ from schema.inputs_budget import ChangeSum, MoveSum, WholeRest
 from states.case import Case, Change, Follow
 from states.step import Effect, Step, words
 
+_SAME = ("source", "source_rank", "currency", "origin_year", "office_path")
+
 
 def carry_year(today_year: int, fiscal_year: int) -> int:
     """The year into which what is left of a closed year is carried: the next one, or by now this one."""
@@ -60,7 +62,7 @@ def _confirm(case: Case) -> Change:
         given = {
             "programme_id": purse["programme_id"],
             "fiscal_year": carry_year(case.today.year, purse["fiscal_year"]),
-            **{k: purse[k] for k in ("source", "source_rank", "currency", "origin_year", "office_path")},
+            **{k: purse[k] for k in (*_SAME, "for_interest")},
         }
         change.follow = [Follow("appropriation.open_carried", to, given)]
     return change

@@ -35,6 +35,12 @@ def source_of(case: Case) -> str:
     return given.source or case.programme.budget.sources[0].code
 
 
+def pays_interest(case: Case, source: str) -> bool:
+    """Whether a source is the programme's line for interest, and for nothing of an award."""
+    rule = case.programme.late_interest
+    return rule is not None and rule.paid_from == source
+
+
 def _accounts(case: Case, currency: str) -> list[tuple[str, dict[str, Any]]]:
     owners = (("treasury", chain_of_programme(case.programme.code)), ("appropriation", case.subject_id))
     return [
@@ -60,6 +66,7 @@ def _vote(case: Case) -> Change:
         "source": source,
         "source_rank": [each.code for each in case.programme.budget.sources].index(source),
         "origin_year": given.fiscal_year,
+        "for_interest": pays_interest(case, source),
     }
     return Change(set=row, insert=_accounts(case, given.currency))
 

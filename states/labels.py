@@ -251,6 +251,8 @@ CHOICES: Mapping[str, Text] = {
     "fixed": words("固定金额", "A fixed sum"),
     "verified": words("按核定支出", "By verified spending"),
     "retained": words("保留金", "What was held back"),
+    "interest": words("逾期利息", "Interest for late payment"),
+    "lateness": words("逾期利息", "Interest for late payment"),
     "pre_subsidy": words("前补助", "Pre-subsidy"),
     "post_subsidy": words("后补助", "Post-subsidy"),
     "milestone_subsidy": words("里程碑阶段性补助", "Milestone subsidy"),

@@ -6,9 +6,13 @@ was open when the payment fell due may have shut since.
 
 from __future__ import annotations
 
+from datetime import date
+
 from schema.inputs import Attest, BankAnswer, LiftHold, Note, PlaceHold, PlanPayment, Reason, Void
+from schema.inputs_bank import BankPaid
 from states.approvals import after_approving, approvals_needed, missing_approvals, roles_that_approve
 from states.case import Case, Change, Follow
+from states.interest import called_off, settled_late
 from states.plans import computed
 from states.project import ENDED
 from states.set_offs import applied, let_go, undone
@@ -78,18 +82,20 @@ def _instruct(case: Case) -> Change:
     return Change(set={"instruct_transfer_id": case.new_id("instruct")})
 
 
-def _settled(case: Case, reference: str) -> Change:
+def _settled(case: Case, reference: str, paid_on: date | None = None) -> Change:
     tranche = case.facts["tranche"]
     paid = tranche["paid_minor"] + case.here["amount_minor"]
-    return Change(
+    change = Change(
         set={"bank_reference": reference, "settled_on": case.today},
         update=[("tranche", case.here["tranche_id"], {"paid_minor": paid})],
         follow=applied(case),
     )
+    return settled_late(case, change, paid_on or case.today)
 
 
 def _settle(case: Case) -> Change:
-    return _settled(case, case.input.reference)
+    """Late is what the bank paid late: when its statement is read makes no difference."""
+    return _settled(case, case.input.reference, case.input.paid_on)
 
 
 def _settle_by_set_off(case: Case) -> Change:
@@ -113,7 +119,7 @@ def _return_late(case: Case) -> Change:
     return Change(
         set={"bank_reason": case.input.reason, "settled_on": None},
         update=[("tranche", case.here["tranche_id"], {"paid_minor": paid})],
-        follow=[*undone(case), *again],
+        follow=[*undone(case), *called_off(case), *again],
     )
 
 
@@ -265,8 +271,8 @@ STEPS: tuple[Step, ...] = (
         ("instructed", "unknown"),
         "settled",
         words("银行已付", "Settle"),
-        input=BankAnswer,
-        needs=("set_off",),
+        input=BankPaid,
+        needs=("set_off", "lateness"),
         effect=_settle,
         notify=(Notify("payment_settled", (*GRANTEE, "programme_officer")),),
     ),
@@ -276,7 +282,7 @@ STEPS: tuple[Step, ...] = (
         "settled",
         words("抵扣结清", "Settle by set-off"),
         guards=("gates_open", "binding_intact", "set_off_whole"),
-        needs=("set_off",),
+        needs=("set_off", "lateness"),
         effect=_settle_by_set_off,
         notify=(Notify("payment_set_off", (*GRANTEE, "programme_officer")),),
     ),
@@ -297,7 +303,7 @@ STEPS: tuple[Step, ...] = (
         words("付后退回", "Returned after the settlement"),
         input=BankAnswer,
         guards=("paid_not_claimed",),
-        needs=("paid_transfer", "set_off"),
+        needs=("paid_transfer", "set_off", "interest_payment"),
         effect=_return_late,
         notify=(Notify("payment_returned_late", (*FINANCE, *GRANTEE)),),
     ),
@@ -336,7 +342,7 @@ STEPS: tuple[Step, ...] = (
         guards=("attested_first", "four_eyes"),
         input=Note,
         choose=_attested,
-        needs=("set_off",),
+        needs=("set_off", "lateness"),
         effect=_confirm,
         duty="second_attester",
         fresh=True,

@@ -12,10 +12,20 @@ from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 
-from config.programmes import Programme, Tranche
+from config.programmes import Programme, Text, Tranche
 from states.case import Case
 
 ZERO = Fraction(0)
+INTEREST_CODE = "late_interest"
+INTEREST_BASIS = "interest"
+# No file names this tranche: it comes about by paying late. Money for it has to be there, and nothing else.
+_INTEREST: Tranche = Tranche.model_construct(
+    code=INTEREST_CODE,
+    title=Text(zh="逾期利息", en="Interest for late payment"),
+    waits_for="lateness",  # type: ignore[arg-type]
+    basis="fixed",
+    gates=("appropriation_available",),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +81,16 @@ def payable(figures: Figures) -> Payable:
     return Payable(due - held, held, cleared)
 
 
-def late_interest(amount_minor: int, days_late: int, rate: Fraction, days_in_year: int) -> int:
-    """What is owed for paying late: amount × rate × days / year, exactly, then rounded half up to the unit.
+def late_interest(
+    amount_minor: int, days_late: int, rate: Fraction, days_in_year: int, rounding: str = "half_up"
+) -> int:
+    """What is owed for paying late: amount × rate × days / year, exactly, then rounded once, to the unit.
 
     >>> late_interest(1_000_000, 10, Fraction(8, 100), 365)
     2192
     """
     owed = Fraction(amount_minor * max(0, days_late)) * rate / days_in_year
-    return int(owed + Fraction(1, 2))
+    return int(owed + Fraction(1, 2)) if rounding == "half_up" else int(owed)
 
 
 def interest_owed(programme: Programme, amount_minor: int, fell_due: date | None, paid: date) -> LateInterest:
@@ -87,11 +99,14 @@ def interest_owed(programme: Programme, amount_minor: int, fell_due: date | None
     if rule is None or fell_due is None:
         return LateInterest(0, 0)
     late = max(0, (paid - fell_due).days - rule.promised_days)
-    return LateInterest(late, late_interest(amount_minor, late, rule.rate, rule.days_in_year))
+    owed = late_interest(amount_minor, late, rule.rate, rule.days_in_year, rule.rounding)
+    return LateInterest(late, owed)
 
 
 def tranche_of(programme: Programme, code: str) -> Tranche:
     """The row of a tranche in its programme; a payment without one is none."""
+    if code == INTEREST_CODE:
+        return _INTEREST
     return next(tranche for tranche in programme.tranches if tranche.code == code)
 
 
@@ -124,6 +139,8 @@ def sum_now(case: Case) -> int:
 
 
 __all__ = [
+    "INTEREST_BASIS",
+    "INTEREST_CODE",
     "Figures",
     "LateInterest",
     "Payable",

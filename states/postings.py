@@ -15,6 +15,7 @@ from uuid import UUID
 
 from states.budget import receiver
 from states.case import Case, account_id, chain_of_programme
+from states.interest import is_interest
 from states.receivable import taken_minor
 from states.receivable_plan import left_minor
 from states.set_offs import standing
@@ -55,7 +56,9 @@ def _appropriation(case: Case, id: UUID) -> UUID:
 
 
 def _own(case: Case, kind: str) -> UUID:
-    return account_id(kind, case.of["id"], case.here["currency"])
+    """An account of the project; of interest, the same of its own tranche."""
+    owner = case.here["tranche_id"] if is_interest(case) else case.of["id"]
+    return account_id(kind, owner, case.here["currency"])
 
 
 def _hold(case: Case) -> list[Posting]:

@@ -49,6 +49,11 @@ def _stands(case: Case, *statuses: str) -> dict[str, Any]:
     return row
 
 
+def _named(row: dict[str, Any]) -> dict[str, str]:
+    """For the mails: which set-off it was."""
+    return {"set_off": str(row["id"])}
+
+
 def propose(case: Case) -> Change:
     """Somebody wants it; nothing is reserved yet."""
     given: ProposeSetOff = case.input
@@ -61,7 +66,7 @@ def propose(case: Case) -> Change:
         "status": "proposed",
         **given.model_dump(),
     }
-    return Change(insert=[("set_off", row)])
+    return Change(insert=[("set_off", row)], context={"set_off": str(row["id"])})
 
 
 def agree(case: Case) -> Change:
@@ -75,13 +80,14 @@ def agree(case: Case) -> Change:
             ("set_off", row["id"], agreed),
             ("payment", row["payment_id"], {"offset_minor": amount}),
         ],
+        context=_named(row),
     )
 
 
 def release(case: Case) -> Change:
     """It is not set off after all. The payment keeps its sum only while it waits."""
     row = _stands(case, "proposed", "agreed")
-    change = Change(update=[("set_off", row["id"], {"status": "released"})])
+    change = Change(update=[("set_off", row["id"], {"status": "released"})], context=_named(row))
     if row["status"] == "agreed":
         change.set["reserved_minor"] = case.here["reserved_minor"] - int(row["amount_minor"])
         if row["payment_state"] in WAITING and not hasattr(case.input, "set_off_id"):
@@ -100,6 +106,7 @@ def apply(case: Case) -> Change:
             "offset_minor": case.here["offset_minor"] + amount,
         },
         update=[("set_off", row["id"], done)],
+        context=_named(row),
     )
     if after_applying(case) == "settled":
         change.set["closed_on"] = case.today
@@ -117,7 +124,9 @@ def undo(case: Case) -> Change:
     row = _stands(case, "applied")
     left = case.here["offset_minor"] - int(row["amount_minor"])
     return Change(
-        set={"offset_minor": left, "closed_on": None}, update=[("set_off", row["id"], {"status": "undone"})]
+        set={"offset_minor": left, "closed_on": None},
+        update=[("set_off", row["id"], {"status": "undone"})],
+        context=_named(row),
     )
 
 

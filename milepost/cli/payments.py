@@ -38,6 +38,8 @@ def tell_payment(terminal: Terminal, why: PaymentWhy) -> None:
 
     text, locale, row = terminal.text, terminal.locale, why.row
     terminal.print(text(why.headline))
+    for note in why.notes:
+        terminal.print(text(note))
     zone = terminal.settings.zone
 
     def when(event: Any) -> str:
@@ -180,6 +182,7 @@ def voucher(
         (terminal.say("承担单位", "grantee"), row["unit_name"]),
         (terminal.say("收款人", "payee"), f"{row['account_name']} {row['bank_name']} {row['account_no']}"),
         (terminal.say("金额", "amount"), answer["amount"][locale]),
+        *((terminal.say("说明", "note"), terminal.text(note)) for note in why.notes),
         (terminal.say("大写", "capitals"), found.capitals),
         (terminal.say("款项依据", "earned by"), terminal.text(found.earned)),
         *((d["label"][locale], f"{d['name']} {d['at'] or ''}") for d in answer["duties"]),

@@ -84,7 +84,8 @@ BUDGET: tuple[tuple[str, str, str, str], ...] = (
             WHERE (f.origin_year, f.currency) <> (t.origin_year, t.currency)
                OR (b.kind = 'move' AND f.fiscal_year <> t.fiscal_year)
                OR (b.kind = 'carry_over' AND (f.fiscal_year >= t.fiscal_year OR f.programme_code <>
-                   t.programme_code OR f.source <> t.source OR f.office_path <> t.office_path))""",
+                   t.programme_code OR f.source <> t.source OR f.office_path <> t.office_path
+                   OR f.for_interest <> t.for_interest))""",
     ),
     (
         "year_closed_open",

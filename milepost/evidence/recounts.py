@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from milepost.evidence import claim_recounts
 from milepost.evidence.bank_recounts import bank_recounts
 from milepost.evidence.budget import BUDGET, PROPOSALS
+from milepost.evidence.interest_recounts import INTEREST
 from milepost.evidence.receivable_recounts import receivable_recounts
 from milepost.evidence.recount_duties import duties
 from milepost.evidence.recount_shape import INPUT as _INPUT
@@ -107,7 +108,7 @@ def recounts() -> Iterator[Recount]:
     yield from bank_recounts()
     yield from (Recount(*claim) for claim in claim_recounts.CLAIMS)
     yield from duties()
-    yield from (Recount(*row) for row in BUDGET)
+    yield from (Recount(*row) for row in (*BUDGET, *INTEREST))
     yield _DOCUMENTS
 
 
@@ -352,7 +353,8 @@ _MONEY: tuple[Recount, ...] = (
         "各笔拨款之和与立项金额不符",
         "the tranches do not add up to the award",
         """SELECT p.id, sum(t.amount_minor)::text, p.award_minor::text
-             FROM project p JOIN tranche t ON t.project_id = p.id GROUP BY p.id, p.award_minor
+             FROM project p JOIN tranche t ON t.project_id = p.id AND t.basis <> 'interest'
+            GROUP BY p.id, p.award_minor
            HAVING sum(t.amount_minor) IS DISTINCT FROM p.award_minor""",
     ),
     Recount(
@@ -416,7 +418,7 @@ _MONEY: tuple[Recount, ...] = (
              FROM payment y LEFT JOIN tranche t ON t.id = y.tranche_id
             WHERE (y.project_id, y.currency, y.milestone_id)
                   IS DISTINCT FROM (t.project_id, t.currency, t.milestone_id)
-               OR (t.basis = 'fixed' OR y.state NOT IN ('returned', 'void'))
+               OR (t.basis IN ('fixed', 'interest') OR y.state NOT IN ('returned', 'void'))
                   AND y.amount_minor IS DISTINCT FROM coalesce(t.payable_minor, t.amount_minor)""",
     ),
     Recount(

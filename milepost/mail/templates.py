@@ -49,7 +49,7 @@ NAMES = frozenset(
         # Of an account that changed.
         "account", "old_account", "rests",
         # Of a payment that was paid.
-        "account_tail", "bank_reference", "capitals", "next_payment", "paid_for", "paid_on",
+        "account_tail", "bank_reference", "capitals", "money_note", "next_payment", "paid_for", "paid_on",
     }
 )  # fmt: skip
 _FRAME_NAMES = NAMES | {"subject", "happened", "todo"}

@@ -30,12 +30,13 @@ _AGREED = f"""SELECT greatest(extract(year FROM x.due)::int, %(year)s), sum(x.am
                   %(today)s) END AS due
     FROM project p JOIN payment y ON y.project_id = p.id AND y.state IN ('planned', 'due')
     JOIN tranche t ON t.id = y.tranche_id LEFT JOIN milestone m ON m.id = y.milestone_id
-   WHERE {_ASKED} AND (m.id IS NULL OR m.state NOT IN ('rejected', 'waived'))) x GROUP BY 1"""
+   WHERE {_ASKED} AND (m.id IS NULL OR m.state NOT IN ('rejected', 'waived'))
+     AND t.basis <> 'interest') x GROUP BY 1"""
 _APPROVED = f"""SELECT p.programme_id, p.award_minor, p.currency, p.plan FROM project p
   WHERE {_ASKED} AND p.award_minor > 0 AND NOT EXISTS (SELECT 1 FROM tranche t WHERE t.project_id = p.id)"""
 _LEFT = """SELECT a.fiscal_year, sum(c.credits_posted - c.debits_posted - c.debits_pending)::bigint
   FROM appropriation a JOIN account c ON c.kind = 'appropriation' AND c.owner_id = a.id
- WHERE a.programme_code = %(code)s AND a.currency = %(currency)s AND a.state = 'voted'
+ WHERE a.programme_code = %(code)s AND a.currency = %(currency)s AND a.state = 'voted' AND NOT a.for_interest
    AND a.fiscal_year >= %(year)s AND starts_with(%(reached)s, a.office_path) GROUP BY 1"""
 
 

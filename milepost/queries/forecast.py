@@ -36,6 +36,7 @@ _SQL = f"""{{mine}} e AS MATERIALIZED (SELECT subject_id, step, min(at) AS first
   LEFT JOIN over o ON o.subject_id = p.id
   LEFT JOIN payment s ON s.tranche_id = t.id AND s.state = 'settled'
  WHERE (%(programme)s = '' OR p.programme_code = %(programme)s) AND starts_with(p.office_path, %(office)s)
+   AND t.basis <> 'interest'
    AND {{scope}} ORDER BY t.id"""
 
 

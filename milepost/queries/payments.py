@@ -22,16 +22,27 @@ _PAYMENT = """SELECT s.*, t.number, t.code AS tranche_code, t.waits_for, t.previ
     o.name_zh AS office_zh, o.name_en AS office_en,
     k.id AS shown_payee_id, k.account_name, k.account_no, k.bank_name, k.state AS payee_state,
     a.fiscal_year, c.checked_at, c.recheck_on,
-    (SELECT count(*) FROM tranche x WHERE x.project_id = p.id) AS tranches,
-    (SELECT sum(x.paid_minor)::bigint FROM tranche x WHERE x.project_id = p.id) AS project_paid_minor
+    t.basis, t.late_days, lt.amount_minor - lt.offset_minor AS late_minor, lt.settled_on AS late_paid_on,
+    lt.id AS late_id, lx.number AS late_number, ii.id AS interest_tranche_id, ii.late_days AS own_late_days,
+    ii.amount_minor AS interest_minor, ip.id AS interest_id, ip.state AS interest_state,
+    (SELECT r.reference FROM set_off o JOIN receivable r ON r.id = o.receivable_id
+      WHERE o.payment_id = s.id AND o.status IN ('agreed', 'applied')) AS set_off_reference,
+    (SELECT count(*) FROM tranche x WHERE x.project_id = p.id AND x.basis <> 'interest') AS tranches,
+    (SELECT sum(x.paid_minor)::bigint FROM tranche x WHERE x.project_id = p.id AND x.basis <> 'interest')
+      AS project_paid_minor
   FROM payment s JOIN tranche t ON t.id = s.tranche_id JOIN project p ON p.id = s.project_id
   LEFT JOIN milestone m ON m.id = s.milestone_id LEFT JOIN person ev ON ev.id = m.evaluator_id
   LEFT JOIN office o ON o.path = p.office_path LEFT JOIN payee k ON k.id = coalesce(s.payee_id, p.payee_id)
+  LEFT JOIN payment lt ON lt.id = t.interest_of_id LEFT JOIN tranche lx ON lx.id = lt.tranche_id
+  LEFT JOIN tranche ii ON ii.interest_of_id = s.id
+  LEFT JOIN LATERAL (SELECT w.id, w.state FROM payment w WHERE w.tranche_id = ii.id
+    ORDER BY w.attempt DESC LIMIT 1) ip ON true
   LEFT JOIN appropriation a ON a.id = s.appropriation_id LEFT JOIN payment_check c ON c.payment_id = s.id
  WHERE s.id = %(id)s"""
 _AFTER = """SELECT x.number, x.amount_minor, x.currency, x.waits_for, m.number AS milestone FROM tranche x
   LEFT JOIN milestone m ON m.id = x.milestone_id
- WHERE x.project_id = %(project)s AND x.number > %(number)s AND x.paid_minor = 0 ORDER BY x.number LIMIT 1"""
+ WHERE x.project_id = %(project)s AND x.number > %(number)s AND x.paid_minor = 0
+   AND x.basis <> 'interest' ORDER BY x.number LIMIT 1"""
 _EVENT = f"""SELECT e.seq, e.at, e.noun, e.subject_id, e.step, e.from_state, e.to_state, e.role, e.actor_id,
     e.body, n.name, e.hash, {BEHALF} FROM event e JOIN person n ON n.id = e.actor_id"""
 _ATTEMPTS = """SELECT s.id, s.attempt, s.state, s.amount_minor, s.currency, s.bank_reason, s.settled_on,

@@ -130,7 +130,11 @@ _READS: dict[str, str] = {
     "milestone": """SELECT s.*, n.name AS evaluator FROM milestone s
       LEFT JOIN person n ON n.id = s.evaluator_id WHERE s.project_id = %(id)s ORDER BY s.number""",
     "payment": """SELECT s.*, t.number, t.code, t.waits_for, t.basis, t.due_on, t.retained_minor,
-      t.held_minor, t.paid_minor, t.spent_minor,
+      t.held_minor, t.paid_minor, t.spent_minor, t.late_days, lt.number AS late_number,
+      ii.late_days AS own_late_days, ii.amount_minor AS interest_minor,
+      (SELECT w.id FROM payment w WHERE w.tranche_id = ii.id ORDER BY w.attempt DESC LIMIT 1) AS interest_id,
+      (SELECT r.reference FROM set_off o JOIN receivable r ON r.id = o.receivable_id
+        WHERE o.payment_id = s.id AND o.status IN ('agreed', 'applied')) AS set_off_reference,
       (SELECT (e.at AT TIME ZONE 'Asia/Shanghai')::date FROM event e WHERE e.subject_id = s.id
         AND e.step = 'payment.fall_due' ORDER BY e.seq DESC LIMIT 1) AS fell_due_on,
       m.number AS milestone_number,
@@ -140,7 +144,8 @@ _READS: dict[str, str] = {
         'for_name', (SELECT f.name FROM person f WHERE f.id = d.for_id)) ORDER BY d.duty, d.place)
         FROM duty d JOIN person n ON n.id = d.person_id WHERE d.payment_id = s.id), '[]') AS duties
       FROM payment s JOIN tranche t ON t.id = s.tranche_id LEFT JOIN milestone m ON m.id = s.milestone_id
-      LEFT JOIN payment_check c ON c.payment_id = s.id
+      LEFT JOIN payment_check c ON c.payment_id = s.id LEFT JOIN tranche ii ON ii.interest_of_id = s.id
+      LEFT JOIN payment ly ON ly.id = t.interest_of_id LEFT JOIN tranche lt ON lt.id = ly.tranche_id
       WHERE s.project_id = %(id)s ORDER BY t.number, s.attempt""",
     "payee": """SELECT s.*, a.name AS entered_name, b.name AS verified_name FROM payee s
       JOIN person a ON a.id = s.entered_by LEFT JOIN person b ON b.id = s.verified_by
@@ -239,10 +244,15 @@ def _read_parts(session: Session, view: ProjectView) -> None:
 
 def _interest(session: Session, view: ProjectView, payment: Row) -> LateInterest | None:
     """What is owed for paying late: until it was settled, or until today while it is still on its way."""
-    if payment["state"] in ("planned", "void", "returned"):
+    if payment["state"] in ("planned", "void", "returned") or payment["basis"] == "interest":
         return None
+    programme = view.compiled.programme
+    if payment["state"] == "settled" and programme.late_interest and programme.late_interest.paid_from:
+        # What its settlement found, on the day that the bank paid, is what is paid.
+        found = payment["interest_minor"]
+        return LateInterest(payment["own_late_days"], found) if found is not None else None
     until = payment["settled_on"] or session.clock.today()
-    programme, sum_ = view.compiled.programme, payment["amount_minor"]
+    sum_ = payment["amount_minor"] - payment["offset_minor"]
     owed = interest_owed(programme, sum_, payment["fell_due_on"], until)
     return owed if owed.days else None
 

@@ -21,7 +21,8 @@ STAGES = ("remote_review", "panel_review")
 _READER = holds_role(OBJECTORS)
 _HAS_ROUND = "EXISTS (SELECT 1 FROM round r WHERE r.project_id = p.id AND r.stage = {stage})"
 # What of a project's sum is on its way to the bank or beyond, and no longer in what is left.
-_TAKEN = """coalesce((SELECT sum(y.amount_minor) FROM payment y WHERE y.project_id = p.id
+_TAKEN = """coalesce((SELECT sum(y.amount_minor) FROM payment y
+  JOIN tranche t ON t.id = y.tranche_id AND t.basis <> 'interest' WHERE y.project_id = p.id
   AND y.state IN ('requested', 'approved', 'released', 'instructed', 'settled', 'unknown')), 0)::bigint"""
 _ENDED = "('declined', 'withdrawn', 'lapsed', 'terminated', 'revoked', 'archived')"
 

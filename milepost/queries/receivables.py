@@ -85,7 +85,8 @@ def sums_of_project(session: Session, project_id: UUID) -> Row | None:
         session,
         """SELECT p.award_minor, p.currency, x.owed, x.refunded, x.over,
             coalesce(sum(y.amount_minor) FILTER (WHERE y.state = 'settled'), 0)::bigint AS paid
-          FROM project p LEFT JOIN payment y ON y.project_id = p.id
+          FROM project p LEFT JOIN (payment y JOIN tranche t ON t.id = y.tranche_id AND t.basis <> 'interest')
+            ON y.project_id = p.id
           JOIN LATERAL (SELECT count(*) AS n,
               coalesce(sum(r.received_minor + r.offset_minor), 0)::bigint AS refunded,
               coalesce(sum(r.over_minor), 0)::bigint AS over,

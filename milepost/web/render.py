@@ -34,6 +34,7 @@ from states.labels import (
     step_label,
     worded,
 )
+from states.reference import spaced
 from states.refusals import Refusal
 from states.step import words
 
@@ -125,6 +126,7 @@ def environment(locale: str, zone: str) -> Environment:
         locale=locale,
         t=lambda zh, en: zh if locale == "zh" else en,
         say=lambda text: said(text if isinstance(text, Text) else Text(**text), locale),
+        spaced=spaced,
         money=lambda minor, currency: _money(locale, minor, currency),
         day=lambda value: _day(locale, value),
         moment=moment,

@@ -55,8 +55,10 @@ _ITEMS = f"""
   UNION ALL
   SELECT 'tranche', y.id, {_P}, y.state, CASE WHEN t.waits_for = 'acceptance' THEN
       (SELECT max(e.at) FROM event e WHERE e.chain_id = p.id AND e.step = 'project.record_acceptance')
-      WHEN m.decided_on IS NULL AND p.agreement_signed_on IS NULL THEN {_MOVED.format("y.id")} END,
-    coalesce(m.decided_on, t.due_on, p.agreement_signed_on), NULL, NULL, NULL, c.blocked, y.amount_minor,
+      WHEN m.decided_on IS NULL AND p.agreement_signed_on IS NULL OR t.basis = 'interest'
+        THEN {_MOVED.format("y.id")} END,
+    CASE WHEN t.basis <> 'interest' THEN coalesce(m.decided_on, t.due_on, p.agreement_signed_on) END,
+    NULL, NULL, NULL, c.blocked, y.amount_minor,
     y.currency, t.number
     FROM payment y JOIN project p ON p.id = y.project_id JOIN tranche t ON t.id = y.tranche_id
     JOIN payment_check c ON c.payment_id = y.id LEFT JOIN milestone m ON m.id = y.milestone_id

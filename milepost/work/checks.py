@@ -24,6 +24,7 @@ from milepost.mail.outbox import Mailing, queue_many
 from milepost.work.people import People, chosen, named_people, people_of_projects
 from milepost.work.verdicts import Bench, Unread, Verdict, learn
 from milepost.work.waiting import EVERY, Marks, Recorded, Span, batches, count_waiting
+from states.plans import tranche_of
 
 TEMPLATE = "payment_blocked"
 SLICE = 5_000
@@ -161,7 +162,7 @@ class _Check:
 
     def _finding(self, row: Sequence[Any], verdict: Verdict, tail: Sequence[Any], mark: int) -> Finding:
         programme = self._programme(UUID(bytes=row[0]))
-        waits_for = next(t.waits_for for t in programme.tranches if t.code == row[1])
+        waits_for = tranche_of(programme, row[1]).waits_for
         return Finding(Recorded.of(tail), row[2], verdict, tail[2], mark, AWAITED.get(waits_for))
 
     # -- steps ---------------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from milepost.queries.sight import GRANTEES, Row, Sight
 from milepost.queries.timeline import Happening
 from milepost.reports.earned import next_payment
 from milepost.reports.payment_words import headline, next_attempt
+from milepost.reports.sum_words import notes_of
 from milepost.work.approvals import Approvals, approvals_of
 from milepost.work.ways import Way, holders, line_of, ways_from
 from schema.money import Money
@@ -123,9 +124,24 @@ class PaymentWhy:
         )
 
     @property
+    def notes(self) -> list[Text]:
+        """What its sum is made of, where it is not simply the tranche."""
+        return notes_of(self.row)
+
+    @property
     def label(self) -> str:
         """How the command line calls it."""
         return f"{self.row['code']}/t{self.row['number']}"
+
+    def _interest(self) -> dict[str, Any] | None:
+        """What interest there is to it: the one that it is, or the one that is paid for it."""
+        row = self.row
+        if row["late_days"] is not None:
+            return {"is_for": str(row["late_id"]), "days": row["late_days"]}
+        if row["interest_minor"] is None:
+            return None
+        found = {"days": row["own_late_days"], "amount_minor": row["interest_minor"]}
+        return {**found, "payment_id": str(row["interest_id"]), "state": row["interest_state"]}
 
     def as_json(self) -> dict[str, Any]:
         """For programs; the shape is stable."""
@@ -136,7 +152,12 @@ class PaymentWhy:
             "state": row["state"],
             "attempt": row["attempt"],
             "amount_minor": row["amount_minor"],
+            "set_off_minor": row["offset_minor"],
+            "set_off_reference": row["set_off_reference"],
+            "net_minor": row["amount_minor"] - row["offset_minor"],
+            "interest": self._interest(),
             "currency": row["currency"],
+            "notes": [note.model_dump() for note in self.notes],
             "headline": {"zh": self.headline.zh, "en": self.headline.en},
             "account": row["account_no"],
             "bank_reference": row["bank_reference"],

@@ -172,6 +172,8 @@ class _Run:
             step = step_for(found)
             if step and found.last is not None:
                 given = {"reference": found.last.reference or "-", "reason": found.last.reason}
+                if step == "payment.settle":
+                    given["paid_on"] = found.last.booked_on.isoformat()
                 orders.append(Order(step, id, given, f"bank:{found.last.id}"))
         return self._take(orders)
 

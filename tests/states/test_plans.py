@@ -136,6 +136,7 @@ def test_existing_programmes_split_an_award_as_before() -> None:
         assert programme.retention is None and programme.claims is None
 
 
+PAID_FROM = Lateness.model_validate({"rate": "8%", "promised_days": 30, "paid_from": "interest"})
 VERIFIED = {"code": "v", "waits_for": "acceptance", "share": "60%", "basis": "verified"}
 WRONG = [
     (plan(ADVANCE, VERIFIED), "claims_missing"),
@@ -155,6 +156,12 @@ WRONG = [
     (
         plan(ADVANCE, {**ADVANCE, "code": "b", "share": "60%"}, before_balance_at_most=Fraction(39, 100)),
         "balance_too_small",
+    ),
+    (plan({**ADVANCE, "share": "100%", "code": "late_interest"}), "code_reserved"),
+    (plan({**ADVANCE, "share": "100%"}, late_interest=PAID_FROM), "interest_source_unknown"),
+    (
+        plan({**ADVANCE, "share": "100%"}, late_interest=PAID_FROM.model_copy(update={"paid_from": "own"})),
+        "interest_source_first",
     ),
 ]
 
