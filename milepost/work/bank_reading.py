@@ -7,12 +7,13 @@ twice, in two halves, in another order or under another name adds nothing. What 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date
-from hashlib import file_digest
+from datetime import date, datetime
+from hashlib import file_digest, sha256
 from itertools import islice
-from os import SEEK_END
+from os import SEEK_END, fsencode
 from pathlib import Path
 from typing import Any, BinaryIO
 from uuid import UUID, uuid5
@@ -25,11 +26,14 @@ from milepost.bank.files.camt053 import StatementFile
 from milepost.bank.files.findings import FileUnreadable, Finding, blocking
 from milepost.bank.files.pain002 import StatusReport, Verdict, read_pain002
 from milepost.bank.files.statements import Entry, Statement, Transaction
+from milepost.clock import OFFICE_ZONE
 from milepost.db import Session
 from states.case import NAMESPACE
 
 AT_ONCE = 1000
 """So many words of a file are in memory at a time."""
+KEY_MAX = 300
+"""A longer name of an entry is known by its hash, so that the index takes it."""
 
 # What the bank says of a payment before it is decided changes nothing.
 _SAID = {"rejected": "rejected", "cancelled": "rejected", "settled": "settled"}
@@ -80,7 +84,9 @@ def read_bank_file(session: Session, desk: Desk, path: Path, by: UUID) -> FileRe
     """
     conn = session.conn
     with path.open("rb") as content, conn.transaction():
-        report = FileReport(path.name, file_digest(content, "sha256").hexdigest())
+        # A name of bytes that are no text is still a file's name.
+        name = fsencode(path.name).decode("utf-8", "replace")
+        report = FileReport(name, file_digest(content, "sha256").hexdigest())
         # Two who read the same file wait for each other here.
         conn.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"bank:{report.sha256}",))
         known = conn.execute(
@@ -171,19 +177,27 @@ class _Reading:
             )
 
     def _words(self, entries: Iterable[Entry], ours: set[int]) -> Iterator[Word]:
+        alike: Counter[tuple[int, str]] = Counter()
         for entry in entries:
             if entry.status != "booked" or entry.statement not in ours:
                 continue
+            key = _short(entry.key)
+            if not entry.bank_reference:
+                # Two lines of a statement that say the same and have no number are two all the same.
+                alike[entry.statement, key] += 1
+                key += f"#{alike[entry.statement, key]}" if alike[entry.statement, key] > 1 else ""
             parts = list(entry.parts()) or [(Transaction(note=entry.note), entry.amount_minor)]
             for number, (part, amount) in enumerate(parts):
-                party = part.creditor if entry.amount_minor < 0 else part.debtor
+                # What is netted off in an entry goes its own way, whatever way the entry as a whole goes.
+                out = (entry.amount_minor if amount is None else amount) < 0
+                party = part.creditor if out else part.debtor
                 why = f"{part.return_code} {part.return_text}".strip() or part.note
                 yield Word(
                     source="statement",
                     account=self.desk.account,
-                    key=entry.key,
+                    key=key,
                     part=number,
-                    said="debit" if entry.amount_minor < 0 else "credit",
+                    said="debit" if out else "credit",
                     booked_on=entry.booked_on or self.session.clock.today(),
                     # Where the bank tells the sum of several only, no sum of one is known.
                     amount_minor=amount if amount is not None else 0,
@@ -223,10 +237,10 @@ class _Reading:
         return Word(
             source="report",
             account=self.desk.account,
-            key=f"{found.original_message_id}/{id}/{said or verdict.outcome}",
+            key=_short(f"{found.original_message_id}/{id}/{said or verdict.outcome}"),
             part=0,
             said=said or verdict.outcome,
-            booked_on=(found.created_at or self.session.clock.now()).date(),
+            booked_on=_day_here(found.created_at or self.session.clock.now()),
             amount_minor=0,
             currency="",
             end_to_end=id,
@@ -320,6 +334,15 @@ _KEEP = """INSERT INTO bank_entry (id, file_id, source, account, key, part, said
 
 def _both(said: Finding) -> dict[str, str]:
     return {"zh": said.text("zh"), "en": said.text("en")}
+
+
+def _short(key: str) -> str:
+    return key if len(key) <= KEY_MAX else f"sha256:{sha256(key.encode()).hexdigest()}"
+
+
+def _day_here(moment: datetime) -> date:
+    """The day of a moment at the office; a clock without a zone is the bank's own, which is next door."""
+    return moment.astimezone(OFFICE_ZONE).date() if moment.tzinfo is not None else moment.date()
 
 
 def _bare(end_to_end: str) -> str:

@@ -46,16 +46,18 @@ REPORTS = """SELECT e.id, e.file_id, e.booked_on, e.said, e.reference, e.reason,
 
 # Whether statements have said all that was booked from the morning of a day to the evening of another: one
 # begins by then, and from there on each opens with what the one before it closed with, up to one that closes
-# a day. A statement that was not read yet is a gap, whatever later ones say.
-COVER = """WITH ours AS (SELECT DISTINCT opens_on, opening_minor, whole_opening, closing_on, closing_minor,
-      whole_closing FROM bank_statement WHERE account = %(account)s AND currency = %(currency)s
-       AND closing_on >= %(since)s),
+# a day. A statement that was not read yet is a gap, whatever later ones say. ``read``: the files whose entries
+# were judged before this is asked.
+COVER = """WITH known AS (SELECT * FROM bank_statement WHERE account = %(account)s AND currency = %(currency)s
+      AND file_id = ANY(%(read)s)),
+  ours AS (SELECT DISTINCT opens_on, opening_minor, whole_opening, closing_on, closing_minor,
+      whole_closing FROM known WHERE closing_on >= %(since)s),
   ends AS (SELECT min(closing_on) AS day FROM ours WHERE whole_closing AND closing_on >= %(until)s)
 SELECT (SELECT day FROM ends) IS NOT NULL AND NOT EXISTS (SELECT 1 FROM ours s
   WHERE s.closing_on <= (SELECT day FROM ends)
     AND NOT (s.whole_opening AND (s.opens_on < %(since)s OR s.closing_on <= %(since)s))
-    AND NOT EXISTS (SELECT 1 FROM bank_statement t WHERE t.account = %(account)s
-      AND t.currency = %(currency)s AND t.closing_minor = s.opening_minor AND t.closing_on <= s.closing_on
+    AND NOT EXISTS (SELECT 1 FROM known t
+      WHERE t.closing_minor = s.opening_minor AND t.closing_on <= s.closing_on
       AND (t.closing_on < s.closing_on OR NOT t.whole_closing)))"""
 
 # Statements before which one is missing, and the doubts of it that are over.

@@ -16,6 +16,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
@@ -78,13 +79,24 @@ def reconcile_folder(database: Database, desk: Desk, *, by: UUID = SYSTEM_ID) ->
     with database.session() as session:
         files = []
         for path in waiting:
-            found = read_path(session, desk, path, by)
-            files.append(found)
-            # Put away under its digest: the same name twice is not the same file.
-            os.replace(path, desk.read / f"{found.sha256[:16]}-{path.name}")
+            # Another process may have read it, and put it away, a moment ago.
+            with suppress(FileNotFoundError):
+                found = read_path(session, desk, path, by)
+                files.append(found)
+                # Put away under its digest: the same name twice is not the same file.
+                os.replace(path, desk.read / os.fsdecode(f"{found.sha256[:16]}-".encode() + _fitting(path)))
         report = reconcile(session, desk)
         report.files = files
         return report
+
+
+NAME_BYTES = 255 - 17
+"""So much of a file's name is kept, where a digest stands before it: file systems take no more."""
+
+
+def _fitting(path: Path) -> bytes:
+    name = os.fsencode(path.name)
+    return name if len(name) <= NAME_BYTES else name[: NAME_BYTES - 4] + os.fsencode(path.suffix[:4])
 
 
 def read_path(session: Session, desk: Desk, path: Path, by: UUID) -> FileReport:
@@ -122,10 +134,14 @@ class _Run:
     desk: Desk
     report: ReconciliationReport
     queue: Queue = field(init=False)
+    read: list[UUID] = field(init=False)
     covered: dict[tuple[str, str, date, date], bool] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.queue = Queue(self.session, self.desk, self.report.exceptions)
+        # Known before any entry is judged: what is read meanwhile proves nothing, its entries are not judged.
+        rows = self.session.conn.execute("SELECT DISTINCT file_id FROM bank_statement").fetchall()
+        self.read = [row[0] for row in rows]
 
     # -- statements ----------------------------------------------------------------------------------------
 
@@ -232,7 +248,8 @@ class _Run:
         """Say whether statements cover its days; of a batch these are the same for all, and asked once."""
         key = (verdict.account, verdict.currency, verdict.since, verdict.until)
         if key not in self.covered:
-            given = dict(zip(("account", "currency", "since", "until"), key, strict=True))
+            given: dict[str, Any] = dict(zip(("account", "currency", "since", "until"), key, strict=True))
+            given["read"] = self.read
             row = self.session.conn.execute(COVER, given).fetchone()
             self.covered[key] = bool(row and row[0])
         return replace(verdict, covered=self.covered[key])
