@@ -284,7 +284,7 @@ class Bench:
 
     def _pattern(self, row: Sequence[Any]) -> Pattern:
         """Ask every gate about the first payment of a pattern, and see which answers hold for all."""
-        parts = {name: Facts(name) for name in (*TABLES, "plan", "funds")}
+        parts = {name: Facts(name) for name in (*TABLES, *(part for part, _ in PAYMENT_COLUMNS))}
         for column, raw in zip(self.layout.shared, row, strict=False):
             parts[column[0]][column[1]] = self.layout.read(column, raw)
         for column, value in zip(self.layout.own, row[self._width :], strict=False):

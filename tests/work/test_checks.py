@@ -9,6 +9,7 @@ import contextlib
 import random
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -127,6 +128,19 @@ def test_a_set_is_judged_as_each_payment_is_by_itself(database: Database, progra
             assert (state_of(world, payment_id) == "due") == (not codes)
             assert sorted(on_record(world, payment_id)) == sorted(codes), payment_id
         world.clock.set(world.clock.today() + timedelta(days=dice.choice([0, 1, 40])))
+
+
+def test_every_gate_that_a_programme_may_name_is_judged(database: Database, tmp_path: Path) -> None:
+    """One that the check cannot ask would end it for the whole office."""
+    text = (PROGRAMME_FILES / "city-milestone-subsidy.toml").read_text(encoding="utf-8")
+    more = ", ".join(f'"{name}"' for name in sorted(GATES) if f'"{name}"' not in text)
+    named = tmp_path / "every.toml"
+    named.write_text(text.replace("gates = [", f"gates = [ {more},"), encoding="utf-8")
+    world = build(database, named)
+    world.project_at("implementation")
+    check(world, full=True)
+    for payment_id, codes in one_by_one(world).items():
+        assert sorted(on_record(world, payment_id)) == sorted(codes)
 
 
 def test_a_second_check_finds_nothing_new(database: Database) -> None:
