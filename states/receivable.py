@@ -114,13 +114,10 @@ def _receive(case: Case) -> Change:
     if amount > taken:
         change.set["over_minor"] = row["over_minor"] + amount - taken
     if _received(case) == "settled" and case.state != "settled":
-        change.set |= {"closed_on": case.today, **_NO_ENDING}
+        change.set |= {"closed_on": case.today, **set_offs.NO_ENDING}
     if not slip:
         change.update.append(("bank_entry", given.entry_id, {"outcome": "received"}))
     return change
-
-
-_NO_ENDING = {"ending": None, "ending_by": None, "ending_reason": None, "ending_decision_no": None}
 
 
 def _received(case: Case) -> str:
@@ -141,7 +138,7 @@ def _propose_ending(case: Case) -> Change:
 
 
 def _drop_ending(case: Case) -> Change:
-    return Change(set=dict(_NO_ENDING))
+    return Change(set=dict(set_offs.NO_ENDING))
 
 
 def _ended(case: Case) -> str:
@@ -316,7 +313,7 @@ STEPS: tuple[Step, ...] = (
     ),
     Step(
         "receivable.undo_set_off",
-        (*OPEN, "settled"),
+        (*OPEN, *OVER),
         OPEN,
         words("抵扣撤回", "Undo the set-off"),
         input=SetOffId,

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from schema.inputs_receivable import ProposeSetOff
+from schema.receivable import OPEN
 from states.case import Case, Change, Follow
-from states.receivable_plan import covered_minor
+from states.receivable_plan import covered_minor, next_due
 
+NO_ENDING = {"ending": None, "ending_by": None, "ending_reason": None, "ending_decision_no": None}
 WAITING = ("planned", "due")
 """States of a payment in which its sum may still be set off; what was requested is bound."""
 
@@ -104,6 +106,7 @@ def apply(case: Case) -> Change:
         set={
             "reserved_minor": case.here["reserved_minor"] - amount,
             "offset_minor": case.here["offset_minor"] + amount,
+            "next_due_on": next_due(case.here, amount),
         },
         update=[("set_off", row["id"], done)],
         context=_named(row),
@@ -120,24 +123,32 @@ def after_applying(case: Case) -> str:
 
 
 def undo(case: Case) -> Change:
-    """What was set off is owed again."""
+    """What was set off is owed again, also where the rest was written off meanwhile; that stays so."""
     row = _stands(case, "applied")
-    left = case.here["offset_minor"] - int(row["amount_minor"])
-    return Change(
-        set={"offset_minor": left, "closed_on": None},
+    amount = int(row["amount_minor"])
+    change = Change(
+        set={
+            "offset_minor": case.here["offset_minor"] - amount,
+            "next_due_on": next_due(case.here, -amount),
+        },
         update=[("set_off", row["id"], {"status": "undone"})],
         context=_named(row),
     )
+    if case.state not in OPEN:
+        # Whoever wants to write this off as well proposes it anew.
+        change.set |= {"closed_on": None, **NO_ENDING}
+    return change
 
 
 def after_undoing(case: Case) -> str:
-    """Owed again, as it was before it was settled."""
-    if case.state != "settled":
+    """Owed again, as it was before it was settled or written off."""
+    if case.state in OPEN:
         return case.state
     return "instalments" if case.here["plan"] else "owed"
 
 
 __all__ = [
+    "NO_ENDING",
     "WAITING",
     "after_applying",
     "after_undoing",

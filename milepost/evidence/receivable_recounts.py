@@ -61,7 +61,8 @@ def receivable_recounts() -> Iterator[Recount]:
              LEFT JOIN (SELECT subject_id,
                     (array_agg(actor_id) FILTER (WHERE step = 'receivable.establish'))[1] AS made,
                     (array_agg(actor_id) FILTER (WHERE step = 'receivable.confirm'))[1] AS confirmed,
-                    (array_agg(actor_id) FILTER (WHERE step = 'receivable.write_off'))[1] AS ended
+                    (array_agg(actor_id ORDER BY subject_seq DESC)
+                      FILTER (WHERE step = 'receivable.write_off'))[1] AS ended
                   FROM event WHERE noun = 'receivable' GROUP BY 1) e ON e.subject_id = r.id
             WHERE (r.established_by, r.confirmed_by, r.ended_by)
                   IS DISTINCT FROM (e.made, e.confirmed, e.ended)""",

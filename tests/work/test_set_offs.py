@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -16,7 +17,7 @@ from milepost.work.receipts import settle_set_offs
 from states.refusals import Refused
 from tests.invariants.conftest import Found
 from tests.invariants.town import Town
-from tests.invariants.town_receivable import owed
+from tests.invariants.town_receivable import owed, paper
 from tests.work.files_scene import Loop
 
 pytestmark = pytest.mark.xdist_group("set_offs")
@@ -146,6 +147,39 @@ def test_a_payment_that_comes_back_late_takes_its_set_off_with_it(town: Town) ->
     town.take("system", "payment.return_late", payment, reference="R")
     assert of(town, made) == ("owed", 0, 0)
     assert town.one("SELECT status FROM set_off WHERE payment_id = %s", payment) == "undone"
+
+
+def test_what_is_set_off_covers_the_oldest_instalments_and_is_due_again_when_undone(town: Town) -> None:
+    project, made, payment = begun(town)
+    first = town.clock.today() + timedelta(days=10)
+    given = {"number": 3, "first_on": first.isoformat(), "decision_no": "D-2"}
+    town.take("finance1", "receivable.grant_instalments", made, **given)
+    day = "SELECT next_due_on FROM receivable WHERE id = %s"
+    open_days = (
+        "SELECT array_agg(due_on) FROM deadline WHERE subject_id = %s AND name = 'refund_instalment_due' "
+        "AND closed_seq IS NULL"
+    )
+    agreed(town, made, payment, SUM * 2 // 3)
+    town.payment("settled", project=project, tranche=1)
+    last = town.one("SELECT (plan->2->>'due_on')::date FROM receivable WHERE id = %s", made)
+    assert (town.one(day, made), town.one(open_days, made)) == (last, [last])
+    town.take("system", "payment.return_late", payment, reference="R")
+    assert (town.one(day, made), town.one(open_days, made)) == (first, [first])
+
+
+def test_a_late_return_is_entered_also_when_the_rest_was_written_off_meanwhile(town: Town) -> None:
+    project, made, payment = begun(town)
+    agreed(town, made, payment, 100_000)
+    town.payment("settled", project=project, tranche=1)
+    given = {"ending": "uncollectable", "reason": "insolvent", "decision_no": "W-1"}
+    town.take("officer", "receivable.propose_write_off", made, documents=[paper(town)], **given)
+    town.take("finance1", "receivable.write_off", made)
+    town.take("system", "payment.return_late", payment, reference="R")
+    assert of(town, made) == ("owed", 0, 0)
+    assert codes(town, "finance2", "receivable.write_off", made) == ["write_off_not_proposed"]
+    town.take("officer", "receivable.propose_write_off", made, documents=[paper(town)], **given)
+    town.take("finance2", "receivable.write_off", made)
+    assert town.one("SELECT written_off_minor FROM receivable WHERE id = %s", made) == SUM
 
 
 @settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
