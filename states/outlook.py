@@ -35,13 +35,17 @@ def _day(value: str | date) -> date:
 def years_of(
     programme: Programme, award_minor: int, currency: str, plan: Sequence[dict[str, Any]] | None, today: date
 ) -> dict[int, int]:
-    """Minor units of an award by fiscal year, were it agreed today; together they are the award."""
+    """Minor units of an award by fiscal year, were it agreed today; together they are the award.
+
+    A milestone without a day counts with the last one that has one.
+    """
     milestones = planned_milestones(programme, list(plan or ()), today)
-    due = {row["number"]: _day(row["due_on"]) for row in milestones}
+    due = {row["number"]: _day(row["due_on"]) for row in milestones if row["due_on"] is not None}
     end = max(due.values()) if due else _implementation_ends(programme, today)
     found: dict[int, int] = {}
-    for row in planned_tranches(programme, Money(award_minor, currency), milestones):
-        day = {"agreement": today, "acceptance": end}.get(row.waits_for) or due.get(row.milestone or 0, end)
+    for row in planned_tranches(programme, Money(award_minor, currency), milestones, today):
+        known = row.due_on or {"agreement": today, "acceptance": end}.get(row.waits_for)
+        day = known or due.get(row.milestone or 0, end)
         year = max(day.year, today.year)
         found[year] = found.get(year, 0) + row.amount_minor
     return dict(sorted(found.items()))

@@ -24,10 +24,11 @@ _ASKED = f"""p.programme_code = %(code)s AND p.currency = %(currency)s AND p.id 
   AND starts_with(p.office_path, %(office)s) AND {_RUNS}"""
 # Every agreed tranche that is still to be paid has an attempt that was not requested yet.
 _AGREED = f"""SELECT greatest(extract(year FROM x.due)::int, %(year)s), sum(x.amount_minor)::bigint FROM (
-  SELECT y.amount_minor, CASE t.waits_for WHEN 'agreement' THEN %(today)s WHEN 'milestone' THEN m.due_on
-    ELSE coalesce((SELECT max(n.due_on) FROM milestone n WHERE n.project_id = p.id),
-                  (SELECT max(d.due_on) FROM deadline d WHERE d.subject_id = p.id AND d.closed_seq IS NULL),
-                  %(today)s) END AS due
+  SELECT y.amount_minor, coalesce(CASE t.waits_for WHEN 'agreement' THEN %(today)s
+      WHEN 'milestone' THEN m.due_on WHEN 'day' THEN t.due_on END,
+    (SELECT max(n.due_on) FROM milestone n WHERE n.project_id = p.id),
+    (SELECT max(d.due_on) FROM deadline d WHERE d.subject_id = p.id AND d.closed_seq IS NULL),
+    %(today)s) AS due
     FROM project p JOIN payment y ON y.project_id = p.id AND y.state IN ('planned', 'due')
     JOIN tranche t ON t.id = y.tranche_id LEFT JOIN milestone m ON m.id = y.milestone_id
    WHERE {_ASKED} AND (m.id IS NULL OR m.state NOT IN ('rejected', 'waived'))

@@ -46,8 +46,8 @@ REPORTS = """SELECT e.id, e.file_id, e.booked_on, e.said, e.reference, e.reason,
 
 # Whether statements have said all that was booked from the morning of a day to the evening of another: one
 # begins by then, and from there on each opens with what the one before it closed with, up to one that closes
-# a day. A statement that was not read yet is a gap, whatever later ones say. ``read``: the files whose entries
-# were judged before this is asked.
+# a day. A statement that was not read yet is a gap, whatever later ones say. ``read``: the files whose
+# entries were judged before this is asked.
 COVER = """WITH known AS (SELECT * FROM bank_statement WHERE account = %(account)s AND currency = %(currency)s
       AND file_id = ANY(%(read)s)),
   ours AS (SELECT DISTINCT opens_on, opening_minor, whole_opening, closing_on, closing_minor,

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from milepost.evidence.verify_database import verify
+from milepost.queries.commitments import Asked, committed
 from states.refusals import Refused
 from tests.claims.conftest import Found
 from tests.invariants.forge import refused
@@ -156,6 +157,18 @@ def test_a_sum_that_fell_due_is_fixed_and_one_that_is_planned_again_is_computed_
     # By now the advance is on its way: of 160,000 nothing is left.
     assert shut(town, project, 1) == ["nothing_verified"]
     assert verify(town.database).faults == []
+
+
+def test_what_is_agreed_is_committed_to_the_years_of_its_instalments(town: Town) -> None:
+    text = planned_text().replace("planned-", "longer-", 1).replace("every_months = 6", "every_months = 12")
+    longer = town.publish(text)
+    project = town.apply(programme=longer, requested=1_000_000)
+    town.advance(project, "implementation")
+    asked = Asked(longer.compiled.programme.code, "CNY", town.clock.today())
+    year = town.clock.today().year
+    # The advance, the first instalment and, at the end, what is held back; the second a year later.
+    this, next = 360_000 + 270_000 + 100_000, 270_000
+    assert committed(town.session.conn, asked) == {year: this, year + 1: next}
 
 
 ATTACKS = [

@@ -17,6 +17,7 @@ from config.programmes import Lateness, Programme, Text, Tranche
 from schema.money import Money
 from states.explore import check_programme
 from states.gates import GATES
+from states.outlook import years_of
 from states.plans import Figures, LateInterest, Payable, interest_owed, late_interest, payable
 from states.refusals import refuse
 from states.tranches import planned_tranches
@@ -128,6 +129,21 @@ def test_instalments_stand_on_their_days() -> None:
     assert [row.amount_minor for row in rows] == [400, 85, 85, 85, 85, 85, 85, 90]
     days = [row.due_on.isoformat() for row in rows if row.due_on]
     assert days[:3] == ["2025-04-30", "2025-07-31", "2025-10-31"] and len(days) == 7
+
+
+def test_an_award_falls_into_the_years_of_its_instalments() -> None:
+    years = years_of(plan(ADVANCE, QUARTERS), 1_000, "CNY", [], date(2025, 7, 1))
+    assert years == {2025: 400 + 85, 2026: 4 * 85, 2027: 85 + 90}
+
+
+def test_a_milestone_without_a_day_counts_with_the_last_that_has_one() -> None:
+    rows = [
+        {"number": 1, "title": "a", "amount_minor": 400, "due_on": None},
+        {"number": 2, "title": "b", "amount_minor": 600, "due_on": "2026-05-01"},
+    ]
+    programme = PROGRAMMES["city-milestone-subsidy"]
+    assert years_of(programme, 1_000, "CNY", rows, date(2025, 7, 1)) == {2026: 1_000}
+    assert years_of(programme, 400, "CNY", rows[:1], date(2025, 7, 1)).keys() <= {2025, 2026, 2027, 2028}
 
 
 def test_existing_programmes_split_an_award_as_before() -> None:

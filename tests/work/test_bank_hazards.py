@@ -1,4 +1,4 @@
-"""What banks really do: net a return off a debit, repeat lines without a number, write in UTC, name things oddly.
+"""What banks really do: net a return off a debit, repeat lines without a number, write in UTC, name oddly.
 
 M5, M7: nothing of it is lost, nothing settles or returns a payment that the statement does not.
 """
@@ -75,7 +75,9 @@ def booked(loop: Loop, amount: int, *parts: Transaction, reference: str = "") ->
 
 
 def words(loop: Loop, of: Sequence[UUID]) -> list[tuple[object, ...]]:
-    sql = "SELECT said, amount_minor, outcome FROM bank_entry WHERE payment_id = ANY(%s) ORDER BY amount_minor"
+    sql = (
+        "SELECT said, amount_minor, outcome FROM bank_entry WHERE payment_id = ANY(%s) ORDER BY amount_minor"
+    )
     return [tuple(row) for row in loop.town.all(sql, list(of))]
 
 
