@@ -16,7 +16,7 @@ import psycopg
 
 from milepost.calendar import add_working_days
 from milepost.clock import Clock
-from milepost.facts import DRAW_CONFLICT, FACTS, LIST, PURSE, TASK_CONFLICTS
+from milepost.facts import DRAW_CONFLICT, FACTS, LIST, PURSE, TASK_CONFLICTS, TOOK_PART
 from milepost.programmes import load_published
 from milepost.writes import execute, packed
 from schema.nouns import NOUNS, REVIEW
@@ -126,7 +126,13 @@ PAYMENT_COLUMNS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
 _PROJECT_SKIP = frozenset({"plan", "budget", "title", "unit_name", "leader_name", "checklist"})
 _GRANTS = """ARRAY(SELECT g.role FROM role_grant g JOIN person n ON n.id = g.person_id AND n.active
   WHERE g.person_id = %(actor)s AND g.revoked_at IS NULL AND """
-_ROLES = _GRANTS + "(g.project_id = p.id OR starts_with(p.office_path, g.office_path)))"
+# Many units apply through one office. Its grantees' roles reach the projects that they took part in, not
+# those of the next unit; a leader's seat that nobody took is open until the application is handed in.
+_OF_UNIT = (
+    f"({TOOK_PART} OR g.role = 'principal_investigator' AND p.state = 'application' AND NOT EXISTS ("
+    "SELECT 1 FROM event e WHERE e.chain_id = p.id AND e.role = 'principal_investigator'))"
+)
+_ROLES = f"{_GRANTS}(g.project_id = p.id OR starts_with(p.office_path, g.office_path) AND {_OF_UNIT}))"
 _ANY_ROLES = _GRANTS + "g.office_path IS NOT NULL)"
 _PLACE_ROLES = _GRANTS + "(g.project_id = s.project_id OR starts_with(s.office_path, g.office_path)))"
 _OFFICE_ROLES = _GRANTS + "starts_with(s.office_path, g.office_path))"

@@ -300,6 +300,7 @@ def do(
     from milepost.queries.sight import find_subject
     from milepost.work.conflicts import after_step
     from states.labels import every_step
+    from states.refusals import Refused, refuse
 
     given_pairs = list(pairs or ())
     if "=" in subject:
@@ -312,6 +313,9 @@ def do(
         if row is not None:
             _fits(row, named, subject)
         actor = terminal.actor(session, fresh=bool(row and row.fresh), password_stdin=password_stdin)
+        if named is not None and find_subject(session, actor.id, named.noun, named.id) is None:
+            # As on the pages: what somebody may not see is not there for them.
+            raise Refused([refuse("not_found")])
         bytes_max = terminal.settings.upload_bytes_max
         input = read_input(session, row, given_pairs, given, named, person_id=actor.id, bytes_max=bytes_max)
         receipt = perform(

@@ -21,7 +21,6 @@ from milepost.queries.sight import (
     VISIBLE,
     Row,
     Sight,
-    masked,
     review_open,
     rows,
 )
@@ -228,10 +227,9 @@ def _read_parts(session: Session, view: ProjectView) -> None:
         view.receivables.extend(receivables.of_project(session, view.row["id"], names=sight.names))
         view.receivable_sums = receivables.sums_of_project(session, view.row["id"])
     for payee in view.payees:
-        if not sight.account_numbers:
-            payee["account_no"] = masked(payee["account_no"])
-        # Where people were written to is theirs.
-        payee.pop("contacts")
+        sight.strip(payee, "payee")
+    for claim in view.claims:
+        sight.strip(claim, "claim")
     if not sight.objectors:
         view.objections.clear()
     if not sight.names:

@@ -122,7 +122,7 @@ class Sight:
 
     def sees(self, noun: str, row: Row) -> bool:
         """Whether one subject is shown."""
-        if noun == "claim" and row["state"] == "draft" and not self.roles & (GRANTEES | {"supervisor"}):
+        if noun == "claim" and row["state"] == "draft" and not self.drafts:
             return False
         if noun in self.nouns:
             return True
@@ -132,12 +132,25 @@ class Sight:
         return own is not None and own[0] in self.roles and row.get(own[1]) == self.actor_id
 
     @property
+    def drafts(self) -> bool:
+        """Whether it shows what a grantee is still writing of a claim."""
+        return bool(self.roles & (GRANTEES | {"supervisor"}))
+
+    @property
     def counts(self) -> bool:
         """Whether it shows how much happened in the review: rounds, objections, places in the chain."""
         return "round" in self.nouns
 
-    def strip(self, row: Row) -> Row:
-        """Take out of a project's row what it says of a review that is not shown."""
+    def strip(self, row: Row, noun: str = "project") -> Row:
+        """Take out of a row what it says of a review, of an account or of a draft that is not shown."""
+        if noun == "payee":
+            # Where people were written to is theirs.
+            row.pop("contacts", None)
+            if not self.account_numbers:
+                row["account_no"] = masked(row["account_no"])
+        if noun == "claim" and not self.drafts and row["submission"]:
+            # Of a returned claim the office reads what was handed in, not what is being written.
+            row["lines"] = []
         for column in () if self.counts else OF_REVIEW:
             row.pop(column, None)
         for column in () if self.names else INTERNAL:
@@ -218,7 +231,7 @@ def find_subjects(session: Session, actor_id: UUID, noun: str, ids: Sequence[UUI
         sight = Sight(actor_id, frozenset(row.pop("my_roles")), row.pop("my_conflict"))
         project_id, programme_id = row.pop("of_project"), row.pop("of_programme")
         if sight.sees(noun, row):
-            row = sight.strip(row)
+            row = sight.strip(row, noun)
             subjects[row["id"]] = Subject(
                 noun, row["id"], row["state"], row["version"], project_id, programme_id, sight, row
             )

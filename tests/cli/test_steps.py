@@ -67,7 +67,7 @@ def test_a_refusal_gives_fact_remedy_and_who_in_the_chosen_language(
 ) -> None:
     name = f"{shell.one(IMPLEMENTED)}/m2"
     before = shell.one("SELECT count(*) FROM event")
-    done = shell.run("do", "milestone.accept", name, "opinion=fine", "--as", "evaluator-1", "--lang", lang)
+    done = shell.run("do", "milestone.accept", name, "opinion=fine", "--as", OFFICER, "--lang", lang)
     assert done.exit_code == 1 and done.stdout == ""
     assert all(word in done.stderr for word in words), done.stderr
     found = shell.json("do", "milestone.accept", name, "opinion=fine", "--as", "evaluator-1", code=1)
@@ -267,3 +267,16 @@ def test_the_forecast_is_the_same_twice_and_says_what_it_rests_on(shell: Shell) 
     assert found["basis"] and all(basis["scope"] == "few" for basis in found["basis"])
     assert shell.json("forecast", "--as", UNIT, code=1)["refusals"][0]["code"] == "not_found"
     assert shell.json("forecast", "--back-test")["ok"]
+
+
+def test_what_somebody_may_not_see_is_neither_shown_nor_acted_on(shell: Shell) -> None:
+    """A programme officer reads of an account its last four characters; an evaluator has no such project."""
+    name = f"{shell.one(IMPLEMENTED)}/payee"
+    number = shell.one("SELECT account_no FROM payee LIMIT 1").replace(" ", "")
+    for words in ((), ("--json",)):
+        told = shell.run("show", name, *words, "--as", OFFICER).stdout
+        assert number[-4:] in told and number not in told and "@" not in told
+    refused = shell.json(
+        "do", "milestone.accept", f"{shell.one(IMPLEMENTED)}/m2", "--as", "evaluator-2", code=1
+    )
+    assert refused["refusals"][0]["code"] == "not_found"
