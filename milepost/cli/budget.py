@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from milepost.db import Session
     from milepost.reports.budget_fit import Fit, Wanted
 
-Year = Annotated[int | None, typer.Option("--year", help="预算年度；默认今年 · Fiscal year; this one.")]
+Year = Annotated[
+    int | None, typer.Option("--year", min=1, max=9999, help="预算年度；默认今年 · Fiscal year; this one.")
+]
 Out = Annotated[
     Path | None,
     typer.Option("--out", metavar="FILE", help="写入 .xlsx 或 .csv 文件 · Write a .xlsx or .csv file."),

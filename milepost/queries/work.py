@@ -169,7 +169,7 @@ def work(session: Session, actor_id: UUID, *, after: str = "", limit: int = PAGE
         "review": sorted(REVIEW),
         "today": session.clock.today(),
         "after_day": day or None,
-        "after_id": UUID(last) if last else None,
+        "after_id": UUID(last) if after else None,
         "limit": limit + 1,
     }
     found = rows(session, _SQL, params)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any
@@ -327,8 +328,7 @@ def _take(
 
 
 def _documents_are_own(visitor: Visitor, input: dict[str, Any]) -> None:
-    digests = [d for d in input.get("documents") or () if isinstance(d, str)]
-    if not_brought(visitor.session, visitor.id, digests):
+    if not_brought(visitor.session, visitor.id, _digests(input)):
         raise Refused([refuse("not_found")])
 
 
@@ -409,8 +409,14 @@ def take_many(visitor: Caller, step: str, batch: Batch) -> Response:
     return JSONResponse({"outcomes": answers})
 
 
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
 def _digests(input: dict[str, Any]) -> list[str]:
-    return [d for d in input.get("documents") or () if isinstance(d, str)]
+    """The files that an input names; what is no list of digests the step's own model refuses."""
+    given = input.get("documents")
+    listed = given if isinstance(given, list) else []
+    return [d for d in listed if isinstance(d, str) and _DIGEST.fullmatch(d)]
 
 
 @router.post("/documents", responses=ERRORS, status_code=201)

@@ -39,7 +39,7 @@ from milepost.web import (
 )
 from milepost.web.openapi import describe
 from milepost.web.render import HERE
-from milepost.web.shield import Shield, forged, plain
+from milepost.web.shield import Shield, forged, nothing_there, plain
 from milepost.web.visitor import WAIT_SECONDS, Anyone, Forged, LoginNeeded, Missing, Web
 
 
@@ -132,15 +132,7 @@ def _login_needed(request: Request, error: Exception) -> Response:
 
 
 def _missing(request: Request, error: Exception) -> Response:
-    return plain(
-        request.scope,
-        404,
-        "not_found",
-        "没有这个页面，或您无权查看。",
-        "请从“我的工作”重新打开。",
-        "There is no such page, or you may not see it.",
-        "Open it again from your work list.",
-    )
+    return nothing_there(request.scope)
 
 
 def _http(request: Request, error: Exception) -> Response:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter
 from markupsafe import Markup
+from pydantic import Field
 from starlette.responses import Response
 
 from milepost.queries import budget as reads
@@ -74,6 +75,7 @@ def appropriations(visitor: FundsReader) -> Response:
 # The year told ------------------------------------------------------------------------------------------
 
 Ending = Literal["xlsx", "csv"]
+Year = Annotated[int, Field(ge=1, le=9999)]
 _MEDIA = {
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     "csv": "text/csv; charset=utf-8",
@@ -105,7 +107,7 @@ def _execution(visitor: Visitor, year: int | None) -> Execution:
 
 
 @router.get("/budget/execution")
-def show_execution(visitor: FundsReader, year: int | None = None) -> Response:
+def show_execution(visitor: FundsReader, year: Year | None = None) -> Response:
     """How far the year's budgets are spent, as a chart and as a table."""
     found = _execution(visitor, year)
     titles = titles_of(visitor, (line for group in found.groups for line in group.lines))
@@ -115,7 +117,7 @@ def show_execution(visitor: FundsReader, year: int | None = None) -> Response:
 
 
 @router.get("/budget/execution/sheet.{ending}")
-def execution_as_sheet(visitor: FundsReader, ending: Ending, year: int | None = None) -> Response:
+def execution_as_sheet(visitor: FundsReader, ending: Ending, year: Year | None = None) -> Response:
     """The same as a spreadsheet."""
     found = _execution(visitor, year)
     content = execution_sheet(visitor.session, found, ending)
@@ -142,7 +144,7 @@ class ClosePage:
 
 
 @router.get("/budget/close-report/{year}")
-def show_close_report(visitor: FundsReader, year: int) -> Response:
+def show_close_report(visitor: FundsReader, year: Year) -> Response:
     """The report with which a year closes; where it does not balance, what differs in its place."""
     try:
         found = close_report(visitor.session, visitor.id, year)
@@ -154,7 +156,7 @@ def show_close_report(visitor: FundsReader, year: int) -> Response:
 
 
 @router.get("/budget/close-report/{year}/sheet.{ending}")
-def close_report_as_sheet(visitor: FundsReader, year: int, ending: Ending) -> Response:
+def close_report_as_sheet(visitor: FundsReader, year: Year, ending: Ending) -> Response:
     """The same as a spreadsheet; there is none of a year that does not balance."""
     try:
         found = close_report(visitor.session, visitor.id, year)

@@ -112,6 +112,10 @@ class Shield:
         if scope["method"] not in SAFE and _from_elsewhere(scope):
             await forged(scope)(scope, receive, guarded)
             return
+        if "\0" in scope["path"] or b"%00" in scope["query_string"]:
+            # No text of ours has such a character, and the database takes none.
+            await nothing_there(scope)(scope, receive, guarded)
+            return
         if _announced(scope) > self.body_max:
             await self._answer(scope, _TooLarge())(scope, receive, guarded)
             return
@@ -179,6 +183,19 @@ def _from_elsewhere(scope: Scope) -> bool:
         return True
     origin = headers.get("origin")
     return origin is not None and origin != "null" and urlsplit(origin).netloc != headers.get("host")
+
+
+def nothing_there(scope: Scope) -> Response:
+    """There is no such thing, or it is not for this person to see: the same answer for both."""
+    return plain(
+        scope,
+        404,
+        "not_found",
+        "没有这个页面，或您无权查看。",
+        "请从“我的工作”重新打开。",
+        "There is no such page, or you may not see it.",
+        "Open it again from your work list.",
+    )
 
 
 def forged(scope: Scope) -> Response:
