@@ -6,8 +6,10 @@ from datetime import date
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
+
+from schema.money import CURRENCIES
 
 
 def _number(value: Any) -> Any:
@@ -17,11 +19,25 @@ def _number(value: Any) -> Any:
     return value
 
 
+# Beyond these no term can be counted: there are no months after the calendar's last year.
+Day = Annotated[date, Field(ge=date(1900, 1, 1), le=date(2200, 12, 31))]
 Text = Annotated[str, Field(min_length=1, max_length=4000)]
 Line = Annotated[str, Field(min_length=1, max_length=300)]
 Minor = Annotated[int, BeforeValidator(_number), Field(gt=0, le=9_000_000_000_000_000)]
 Count = Annotated[int, BeforeValidator(_number), Field(ge=0, le=1_000_000)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+def _accounted_for(code: str) -> str:
+    """A sum in a currency that nobody knows could be neither shown nor added up."""
+    if code not in CURRENCIES:
+        known = ", ".join(CURRENCIES)
+        raise PydanticCustomError("currency_unknown", "use one of {known}", {"known": known})
+    return code
+
+
+Currency = Annotated[str, AfterValidator(_accounted_for)]
+Office = Annotated[str, Field(pattern=r"^/([a-z0-9-]+/)*$", max_length=300)]
 
 
 def ask(zh: str, en: str, *, widget: str = "", default: Any = ...) -> Any:
@@ -58,7 +74,7 @@ class PlannedMilestone(BaseModel):
     number: int = Field(ge=0, le=999)
     title: Line
     amount_minor: Minor | None = None
-    due_on: date | None = None
+    due_on: Day | None = None
 
 
 class Apply(StepInput):
@@ -74,7 +90,7 @@ class Apply(StepInput):
     unit_name: Line = ask("申报单位", "Applicant unit")
     leader_name: Line = ask("项目负责人", "Principal investigator")
     requested_minor: Minor = ask("申请金额", "Amount requested", widget="money")
-    currency: Annotated[str, Field(pattern=r"^[A-Z]{3,4}$")] = ask("币种", "Currency")
+    currency: Currency = ask("币种", "Currency")
     plan: tuple[PlannedMilestone, ...] = ask("里程碑计划", "Milestone plan", widget="plan", default=())
 
 
@@ -223,7 +239,7 @@ class AssignEvaluator(StepInput):
 class NewDueDay(StepInput):
     """A new due day and why."""
 
-    due_on: date = ask("新期限", "New due day", widget="date")
+    due_on: Day = ask("新期限", "New due day", widget="date")
     reason: Text = ask("理由", "Reason", widget="text")
 
 
@@ -299,7 +315,7 @@ class AnnounceDraw(StepInput):
     source_name: Line = ask(
         "随机值名称（将于何处公布）", "Which value, and where it will be published", widget="source"
     )
-    source_on: date = ask("公布日", "Published on", widget="date")
+    source_on: Day = ask("公布日", "Published on", widget="date")
     replaces: UUID | None = ask("重新抽取：原抽取", "Redraw: the draw before", widget="draw", default=None)
     reason: Annotated[str, Field(max_length=4000)] = ask("理由", "Reason", widget="text", default="")
 
@@ -328,7 +344,7 @@ class FileReviewRequest(StepInput):
 class PublishNotice(StepInput):
     """The day a public notice is issued and the day its window opens."""
 
-    opens_on: date | None = ask("公示开始日", "First day", widget="date", default=None)
+    opens_on: Day | None = ask("公示开始日", "First day", widget="date", default=None)
     proposed_minor: Minor | None = ask("拟立项金额", "Proposed award", widget="money", default=None)
 
 
@@ -355,8 +371,8 @@ class AnnounceCall(StepInput):
 
     programme_id: UUID = ask("计划", "Programme", widget="programme")
     title: Line = ask("指南名称", "Title")
-    opens_on: date = ask("受理开始日", "Opens on", widget="date")
-    closes_on: date = ask("受理截止日", "Closes on", widget="date")
+    opens_on: Day = ask("受理开始日", "Opens on", widget="date")
+    closes_on: Day = ask("受理截止日", "Closes on", widget="date")
 
 
 class Appropriate(StepInput):
@@ -364,26 +380,22 @@ class Appropriate(StepInput):
 
     programme_id: UUID = ask("计划", "Programme", widget="programme")
     fiscal_year: Annotated[int, Field(ge=2000, le=2200)] = ask("预算年度", "Fiscal year")
-    currency: Annotated[str, Field(pattern=r"^[A-Z]{3,4}$")] = ask("币种", "Currency")
+    currency: Currency = ask("币种", "Currency")
     amount_minor: Minor = ask("预算金额", "Amount", widget="money")
     source: Annotated[str, Field(max_length=60)] = ask(
         "资金来源", "Source", widget="money_source", default=""
     )
-    office_path: Annotated[str, Field(pattern=r"^/", max_length=300)] = ask(
-        "单位", "Office", widget="office", default="/"
-    )
+    office_path: Office = ask("单位", "Office", widget="office", default="/")
 
 
 class MakeBatch(StepInput):
     """Which released payments go to the bank together, and when they are to be executed."""
 
     programme_id: UUID = ask("计划", "Programme", widget="programme")
-    currency: Annotated[str, Field(pattern=r"^[A-Z]{3,4}$")] = ask("币种", "Currency")
-    execution_on: date = ask("执行日", "Day of execution")
-    office_path: Annotated[str, Field(pattern=r"^/([a-z0-9-]+/)*$")] = ask(
-        "部门（含下级）", "Office, with those below it", widget="office", default="/"
-    )
-    released_until: date | None = ask("截止到此日放款的", "Released by the end of", default=None)
+    currency: Currency = ask("币种", "Currency")
+    execution_on: Day = ask("执行日", "Day of execution")
+    office_path: Office = ask("部门（含下级）", "Office, with those below it", widget="office", default="/")
+    released_until: Day | None = ask("截止到此日放款的", "Released by the end of", default=None)
 
 
 class WriteBatch(StepInput):

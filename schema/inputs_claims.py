@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from schema.inputs import Line, Minor, Reason, Sha256, StepInput, Text, _number, ask
+from schema.inputs import Day, Line, Minor, Reason, Sha256, StepInput, Text, _number, ask
 
 Nothing = Annotated[int, BeforeValidator(_number), Field(ge=0, le=9_000_000_000_000_000)]
 LINES_MAX = 1000
@@ -18,7 +17,7 @@ class ClaimLine(BaseModel):
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, frozen=True)
     category: Annotated[str, Field(max_length=40)] = ""
-    spent_on: date | None = None
+    spent_on: Day | None = None
     payee: Annotated[str, Field(max_length=300)] = ""
     invoice_no: Annotated[str, Field(max_length=100)] = ""
     description: Annotated[str, Field(max_length=1000)] = ""
@@ -29,8 +28,8 @@ class ClaimLine(BaseModel):
 class WriteClaim(StepInput):
     """A claim for a period, both days included, with its lines so far."""
 
-    period_from: date = ask("费用期间起", "Period from", widget="date")
-    period_to: date = ask("费用期间止", "Period to", widget="date")
+    period_from: Day = ask("费用期间起", "Period from", widget="date")
+    period_to: Day = ask("费用期间止", "Period to", widget="date")
     lines: Annotated[tuple[ClaimLine, ...], Field(max_length=LINES_MAX)] = ask(
         "费用明细", "Costs", widget="claim_lines", default=()
     )

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import Field
 
-from schema.inputs import Line, Minor, Sha256, StepInput, Text, ask
+from schema.inputs import Day, Line, Minor, Sha256, StepInput, Text, ask
 
 
 class Establish(StepInput):
@@ -20,7 +19,7 @@ class Establish(StepInput):
     )
     legal_basis: Line = ask("法律依据", "Legal basis")
     decision_no: Line = ask("决定书文号", "Number of the decision")
-    due_on: date = ask("退款期限", "Due day", widget="date")
+    due_on: Day = ask("退款期限", "Due day", widget="date")
     documents: tuple[Sha256, ...] = ask("附件", "Documents", widget="documents", default=())
 
 
@@ -28,7 +27,7 @@ class GrantInstalments(StepInput):
     """How what is left may be paid: so many equal parts, the last of which takes the remainder."""
 
     number: Annotated[int, Field(ge=2, le=60)] = ask("期数", "Instalments")
-    first_on: date = ask("首期期限", "First due day", widget="date")
+    first_on: Day = ask("首期期限", "First due day", widget="date")
     every_months: Annotated[int, Field(ge=1, le=12)] = ask("每几个月一期", "Months between two", default=1)
     decision_no: Line = ask("准予分期的文号", "Number of the decision")
 
@@ -44,7 +43,7 @@ class ReceiveSlip(StepInput):
 
     amount_minor: Minor = ask("缴库金额", "Amount paid in", widget="money")
     reference: Line = ask("缴库回单号", "Number of the treasury's slip")
-    received_on: date = ask("缴库日期", "Paid in on", widget="date")
+    received_on: Day = ask("缴库日期", "Paid in on", widget="date")
     note: Annotated[str, Field(max_length=1000)] = ask("说明", "Note", widget="text", default="")
     documents: Annotated[tuple[Sha256, ...], Field(min_length=1)] = ask(
         "回单影像", "Copy of the slip", widget="documents"

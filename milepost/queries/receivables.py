@@ -7,7 +7,7 @@ from uuid import UUID
 
 from milepost.bank.desk import account_of
 from milepost.db import Session
-from milepost.queries.sight import FUNDS, INTERNAL, MINE, Row, find_subject, holds_role, rows
+from milepost.queries.sight import FUNDS, INTERNAL, MINE, Row, bank_scope, find_subject, holds_role, rows
 from schema.receivable import OPEN
 from states.receivable_plan import covered_minor, left_minor, open_instalments
 from states.reference import spaced
@@ -131,17 +131,20 @@ def demand(session: Session, actor_id: UUID, id: UUID) -> Row | None:
 def loose_credits(session: Session, actor_id: UUID, currency: str = "") -> list[dict[str, Any]]:
     """Credits of our statements that are nobody's yet, with the receivables that they probably are for.
 
+    All of them for those whose office keeps the account; for others those that probably are for them.
     Likely is what has the exact sum that is left, or that is due next; likelier what also came from an
     account that the project is or was paid to. ``likely`` is (receivable, why) by likelihood.
     """
     credits = rows(
         session,
-        """SELECT e.id, e.amount_minor, e.currency, e.booked_on, e.reference, e.remittance, e.party_account
+        f"""SELECT e.id, e.amount_minor, e.currency, e.booked_on, e.reference, e.remittance, e.party_account,
+            EXISTS (SELECT 1 FROM bank_exception x WHERE x.entry_id = e.id
+              AND {bank_scope("x.office_path")}) AS here
           FROM bank_entry e WHERE e.source = 'statement' AND e.said = 'credit' AND e.payment_id IS NULL
            AND e.outcome IN ('new', 'queued') AND e.amount_minor > 0
            AND (%(currency)s = '' OR e.currency = %(currency)s)
-         ORDER BY e.booked_on, e.id LIMIT 200""",
-        {"currency": currency},
+         ORDER BY e.booked_on, e.id LIMIT 2000""",
+        {"currency": currency, "actor": actor_id},
     )
     if not credits:
         return []
@@ -155,7 +158,7 @@ def loose_credits(session: Session, actor_id: UUID, currency: str = "") -> list[
             known = credit["party_account"] in accounts.get(row["project_id"], ())
             likely.append((row, "account_and_amount" if known else "amount"))
         credit["likely"] = sorted(likely, key=lambda pair: pair[1] == "amount")[:3]
-    return credits
+    return [credit for credit in credits if credit.pop("here") or credit["likely"]][:200]
 
 
 def _sums(row: Row) -> set[int]:

@@ -110,7 +110,7 @@ def demand(visitor: Member, id: UUID) -> Response:
     if row is None or row["confirmed_on"] is None:
         raise Missing
     desk = desk_of(visitor.web.settings)
-    money = Money(row["left_minor"] or row["amount_minor"], row["currency"])
+    money = Money(row["left_minor"], row["currency"])
     view = DemandPage(
         row=row,
         reference=spaced(row["reference"]),

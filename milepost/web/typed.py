@@ -101,6 +101,9 @@ def problem(entry: Mapping[str, Any]) -> Text:
     if kind in ("less_than", "less_than_equal"):
         most = context.get("lt", context.get("le"))
         return words(f"不得大于 {most}。", f"It must be at most {most}.")
+    if kind == "currency_unknown":
+        known = context.get("known")
+        return words(f"请使用以下币种之一：{known}。", f"Use one of {known}.")
     if kind == "literal_error":
         return words("请从给出的选项中选择。", "Choose one of those given.")
     if kind.startswith("uuid"):

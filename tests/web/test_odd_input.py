@@ -88,3 +88,21 @@ def test_odd_words_are_refused_and_break_nothing(site: Site) -> None:
         answer = next(readers).api("POST", path, content=json.dumps(given), headers=headers)
         broken += [f"{name} {given!r}"] if answer.status_code >= 500 else []
     assert broken == []
+
+
+def test_what_could_be_neither_shown_nor_counted_is_refused(site: Site) -> None:
+    """A sum in a currency that nobody knows would break every page that shows it."""
+    programme = str(site.world.published.id)
+    finance = site.the("finance_officer")
+    vote = {"programme_id": programme, "fiscal_year": 2026, "amount_minor": 5, "currency": "CNY"}
+    batch = {"programme_id": programme, "currency": "CNY", "execution_on": "2025-03-10"}
+    for step, given in (
+        ("appropriation.vote", {**vote, "currency": "ABC"}),
+        ("appropriation.vote", {**vote, "office_path": "/cit"}),
+        ("batch.make", {**batch, "currency": "JPY"}),
+        ("batch.make", {**batch, "released_until": "9999-12-31"}),
+    ):
+        answer = finance.api("POST", f"/steps/{step}", json=given, headers={"idempotency-key": uuid4().hex})
+        assert answer.status_code == 422, (step, given, answer.text)
+        assert [r["code"] for r in answer.json()["refusals"]] == ["input_invalid"]
+    assert finance.get("/appropriations").status_code == 200

@@ -71,10 +71,14 @@ def test_a_credit_without_a_reference_is_offered_for_what_it_probably_is(site: S
     form = finance.get(f"/steps/receivable.receive/{made}?entry_id={entry}").text
     assert f'value="{entry}" selected' in form
     assert "no reference given" not in site.the("programme_officer").get("/receivables").text
+    elsewhere = site.reader(site.stranger("finance_officer")).get("/receivables")
+    assert elsewhere.status_code == 200 and "no reference given" not in elsewhere.text
     taken = finance.take("receivable.receive", made, entry_id=entry, password="correct horse")
     assert taken.status_code == 303
     assert "no reference given" not in finance.get("/receivables").text
     assert world.value("SELECT state FROM receivable WHERE id = %s", made) == "settled"
+    demand = finance.get(f"/receivables/{made}/demand").text
+    assert '<strong class="sum">0.00 CNY</strong>' in demand, "nothing is left to pay"
 
 
 def test_a_statement_of_the_simulated_bank_brings_a_refund_by_its_reference(site: Site, tmp_path) -> None:  # type: ignore[no-untyped-def]
