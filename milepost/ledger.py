@@ -15,8 +15,8 @@ import psycopg
 class Balance:
     """Where the money of one currency stands, in minor units.
 
-    ``appropriated`` less ``held`` and ``released`` is what is left; ``released`` is commitment waiting for
-    the bank, plus ``with_bank``, plus ``paid``. Of what was paid, ``owed`` is to come back and ``refunded``
+    ``appropriated`` (net of what went back to the treasury) less ``held`` and ``released`` is what is left;
+    ``released`` is commitment waiting for the bank, plus ``with_bank``, plus ``paid``. Of what was paid, ``owed`` is to come back and ``refunded``
     came back, to the treasury: neither makes room in an appropriation.
     """
 
@@ -74,7 +74,7 @@ _REFUNDED = """(SELECT coalesce(sum(t.amount_minor), 0)::bigint FROM account d
 _REFUNDED_IN_ALL = _REFUNDED.format(of="d.currency = a.currency")
 _BALANCES = f"""
 SELECT a.currency,
-  coalesce(sum(a.credits_posted) FILTER (WHERE a.kind = 'appropriation'), 0)::bigint,
+  coalesce(sum(a.credits_posted - a.debits_posted) FILTER (WHERE a.kind = 'appropriation'), 0)::bigint,
   coalesce(sum(a.debits_pending) FILTER (WHERE a.kind = 'appropriation'), 0)::bigint,
   coalesce(sum(a.credits_posted - a.debits_posted) FILTER (WHERE a.kind = 'commitment'), 0)::bigint,
   coalesce(sum(a.credits_posted - a.debits_posted) FILTER (WHERE a.kind = 'payable'), 0)::bigint,
@@ -155,7 +155,12 @@ SELECT coalesce(p.code, b.end_to_end_id::text), coalesce(y.amount_minor - y.offs
 
 def balances(conn: psycopg.Connection[Any]) -> list[Balance]:
     """Where the money of each currency stands."""
-    return [Balance(*row) for row in conn.execute(_BALANCES).fetchall()]
+    found = []
+    for currency, in_purses, held, waiting, with_bank, paid, *rest in conn.execute(_BALANCES).fetchall():
+        # Counted from where it is now: what came back or was moved went into a purse a second time.
+        whole = in_purses + waiting + with_bank + paid
+        found.append(Balance(currency, whole, held, waiting, with_bank, paid, *rest))
+    return found
 
 
 def reconcile(conn: psycopg.Connection[Any]) -> Reconciliation:

@@ -96,6 +96,11 @@ def applications(session: Session, actor_id: UUID, scope: Scope) -> list[Row]:
     )
 
 
+# What of an appropriation was given back or away by a change of the budget.
+_GONE = """(SELECT coalesce(sum(t.amount_minor), 0) FROM transfer t JOIN account o ON o.id = t.credit_id
+  WHERE t.debit_id = a.id AND t.kind = 'posted' AND o.kind IN ('treasury', 'appropriation'))"""
+
+
 @dataclass(frozen=True, slots=True)
 class Funds:
     """A programme's budget for a year in minor units; ``promised`` to approved projects and not yet held."""
@@ -123,7 +128,7 @@ def funds(session: Session, programme_code: str, currency: str, but: Sequence[UU
     found = rows(
         session,
         f"""SELECT
-          (SELECT sum(a.credits_posted)::bigint FROM appropriation s
+          (SELECT sum(a.drawn_minor - {_GONE})::bigint FROM appropriation s
              JOIN account a ON a.kind = 'appropriation' AND a.owner_id = s.id
            WHERE s.programme_code = %(code)s AND s.fiscal_year = %(year)s AND s.currency = %(currency)s
              AND s.state = 'voted') AS voted_minor,

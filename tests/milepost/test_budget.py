@@ -9,8 +9,10 @@ from uuid import UUID
 import pytest
 
 from milepost.actions import perform_many
+from milepost.ledger import balances
 from milepost.queries.budget import Line, lines
 from milepost.queries.commitments import common_office
+from milepost.queries.rankings import funds
 from states.refusals import Refused
 from tests.invariants.checks import faults
 from tests.invariants.conftest import Found
@@ -148,6 +150,12 @@ def test_a_year_ends_once_its_payments_are_through_and_its_rest_goes_on_or_back(
     ended = line(town, own)
     assert (ended.carried_in, ended.lapsed, ended.left, ended.paid) == (1_000_000, 1_000_000, 0, 0)
     assert line(town, city).returned == 400_000
+    # Voted in all, less what lapsed; nothing that came back or was carried on counts twice.
+    (whole,) = balances(town.session.conn)
+    assert whole.appropriated_minor == 500_000 + 1_000_000 + 5_000_000 - 1_000_000
+    assert whole.left_minor == sum(each.left for each in lines(town.session, None))
+    found = funds(town.session, town.programme.compiled.programme.code, "CNY", [], town.clock.today())
+    assert (found.voted_minor, found.left_minor) == (5_500_000, whole.left_minor)
     sound(town)
 
 
