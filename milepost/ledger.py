@@ -16,8 +16,9 @@ class Balance:
     """Where the money of one currency stands, in minor units.
 
     ``appropriated`` (net of what went back to the treasury) less ``held`` and ``released`` is what is left;
-    ``released`` is commitment waiting for the bank, plus ``with_bank``, plus ``paid``. Of what was paid, ``owed`` is to come back and ``refunded``
-    came back, to the treasury: neither makes room in an appropriation.
+    ``released`` is commitment waiting for the bank, plus ``with_bank``, plus ``paid``. Of what was paid,
+    ``owed`` is to come back and ``refunded`` came back, to the treasury: neither makes room in an
+    appropriation.
     """
 
     currency: str
