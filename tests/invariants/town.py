@@ -364,11 +364,14 @@ _PAY: dict[str, Way] = {
 def _project(town: Town, state: str) -> UUID:
     project = town.apply()
     if state == "lapsed":
+        # The leader has a part in it: of what others lead they would hear nothing.
+        town.take("lead", "project.sign_leader_pledge", project)
         before = town.clock.now()
         town.clock.set(date.fromordinal(town.clock.today().toordinal() + 60))
         town.take("system", "project.lapse_application", project)
         town.clock.set(before)
     elif state == "withdrawn":
+        town.take("lead", "project.sign_leader_pledge", project)
         town.take("unit", "project.withdraw", project, reason="changed plans")
     elif state == "declined":
         town.advance(project, "completeness_check")
