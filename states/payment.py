@@ -86,7 +86,8 @@ def _settled(case: Case, reference: str, paid_on: date | None = None) -> Change:
     tranche = case.facts["tranche"]
     paid = tranche["paid_minor"] + case.here["amount_minor"]
     change = Change(
-        set={"bank_reference": reference, "settled_on": case.today},
+        # The day on which the bank paid, as its statement has it; no day that is still to come.
+        set={"bank_reference": reference, "settled_on": min(paid_on or case.today, case.today)},
         update=[("tranche", case.here["tranche_id"], {"paid_minor": paid})],
         follow=applied(case),
     )

@@ -114,6 +114,17 @@ def _entries() -> Iterator[Recount]:
             WHERE y.state <> CASE WHEN d.credit THEN 'returned' ELSE 'settled' END""",
     )
     yield Recount(
+        "payment_differs",
+        "拨付的付款日与银行或办理所载不符",
+        "a payment was not paid on the day that it says",
+        f"""SELECT y.id, coalesce(y.settled_on::text, '-'), coalesce(d.day::text, '-') FROM payment y
+             LEFT JOIN (SELECT DISTINCT ON (e.subject_id) e.subject_id, least((e.at AT TIME ZONE
+                    'Asia/Shanghai')::date, ({INPUT.format(e="e")}->>'paid_on')::date) AS day FROM event e
+                  WHERE e.noun = 'payment' AND e.to_state = 'settled' AND e.from_state <> 'settled'
+                  ORDER BY e.subject_id, e.subject_seq DESC) d ON d.subject_id = y.id
+            WHERE y.settled_on IS DISTINCT FROM CASE WHEN y.state = 'settled' THEN d.day END""",
+    )
+    yield Recount(
         "bank_entry_differs",
         "银行所述被归于其并未指明的拨付",
         "what the bank said is taken for a payment that it did not name",

@@ -149,6 +149,10 @@ def test_a_row_without_an_event_is_named(copy: Copy) -> None:
 
 FIGURES = {
     "the payee's account number": ("UPDATE payee SET account_no = '62220000'", "value_differs"),
+    "the day of a payment": (
+        f"UPDATE payment SET settled_on = settled_on - 1 WHERE id = {A_SETTLED}",
+        "payment_differs",
+    ),
     "a payment's sum": (f"UPDATE payment SET amount_minor = 1 WHERE id = {A_SETTLED}", "payment_differs"),
     "a milestone's report": ("UPDATE milestone SET report = 'x' WHERE report IS NOT NULL", "value_differs"),
     "a report nobody handed in": ("UPDATE milestone SET report = 'x' WHERE report IS NULL", "value_differs"),

@@ -63,6 +63,17 @@ def statement(loop: Loop, *entries: Entry, name: str = "") -> Answer:
     return Answer(name or f"{made.id}.xml", target.getvalue())
 
 
+def test_a_payment_was_paid_on_the_day_of_its_statement_whenever_that_is_read(loop: Loop) -> None:
+    (payment,) = sent(loop, 1)
+    day = loop.today()
+    told = statement(loop, booked(loop, -SUM, part(payment, -SUM), reference="N0"))
+    loop.next_day()
+    loop.put(told)
+    loop.read()
+    assert loop.town.one("SELECT settled_on FROM payment WHERE id = %s", payment) == day
+    assert faults(loop.town.session.conn) == []
+
+
 def booked(loop: Loop, amount: int, *parts: Transaction, reference: str = "") -> Entry:
     return Entry(
         amount_minor=amount,
