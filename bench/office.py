@@ -101,8 +101,11 @@ class Office:
             "currency": CURRENCY,
             "amount_minor": VOTED_MINOR,
         }
-        receipt = perform(session, actor("releaser"), "appropriation.vote", None, given, f"vote-{number}")
-        return receipt.subject_id
+        request = f"vote-{number}"
+        proposed = perform(session, actor("releaser"), "appropriation.propose", None, given, request)
+        id = proposed.subject_id
+        perform(session, actor("approver"), "appropriation.vote", id, {}, f"{request}-confirm")
+        return id
 
 
 class Walk:

@@ -20,6 +20,8 @@ CONSTRAINTS: dict[str, Callable[[], Refusal]] = {
     "claim_two_people": lambda: refuse("claim_own"),
     "batch_two_people": lambda: refuse("batch_same_person"),
     "budget_two_people": lambda: refuse("budget_same_person"),
+    "appropriation_two_people": lambda: refuse("budget_same_person"),
+    "year_closed_by_two_people": lambda: refuse("close_same_person"),
     "appropriation_once": lambda: refuse("exists_already", what="appropriation"),
     "receivable_two_people": lambda: refuse("claim_same_person"),
     "receivable_write_off_two_people": lambda: refuse("write_off_same_person"),

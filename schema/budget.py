@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from sqlalchemy import Boolean, CheckConstraint, Column, Index, Integer, Text, UniqueConstraint, text
+from sqlalchemy import Boolean, CheckConstraint, Column, Index, Integer, Text, text
 from sqlmodel import Field, SQLModel
 
 from schema.columns import key, link, minor, words
@@ -14,20 +14,26 @@ class Appropriation(SQLModel, table=True):
     The sums stand in its account; ``amount_minor`` is what was voted at first. ``origin_year`` is the year
     the money was first voted for, earlier than ``fiscal_year`` where it was carried over; ``source_rank`` the
     place of the source in the programme's list. ``for_interest``: it pays interest for late payments and
-    nothing of an award. ``office_path`` is whose it is: it pays for projects there
-    and below.
+    nothing of an award. ``office_path`` is whose it is: it pays for projects there and below. One person
+    proposes it and another confirms it; so it is with the close of its year. What was voted by one person
+    before that rule, or opened for carried-over money, has nobody in these columns.
     """
 
     __table_args__ = (
-        UniqueConstraint(
+        Index(
+            "appropriation_once",
             "programme_code",
             "fiscal_year",
             "source",
             "currency",
             "origin_year",
             "office_path",
-            name="appropriation_once",
+            unique=True,
+            postgresql_where=text("state NOT IN ('rejected', 'withdrawn')"),
         ),
+        CheckConstraint("voted_by IS NULL OR voted_by <> proposed_by", name="appropriation_two_people"),
+        CheckConstraint("closed_by IS NULL OR closed_by <> closing_by", name="year_closed_by_two_people"),
+        CheckConstraint("(closing_by IS NULL) = (closing_reason IS NULL)", name="closing_has_reason"),
         CheckConstraint("origin_year <= fiscal_year", name="appropriation_origin_not_later"),
     )
 
@@ -45,6 +51,11 @@ class Appropriation(SQLModel, table=True):
     origin_year: int
     office_path: str = Field(sa_column=Column(Text, nullable=False, server_default=text("'/'")))
     for_interest: bool = Field(sa_column=Column(Boolean, nullable=False, server_default=text("false")))
+    proposed_by: UUID | None = link("person.id", null=True)
+    voted_by: UUID | None = link("person.id", null=True)
+    closing_by: UUID | None = link("person.id", null=True)
+    closing_reason: str | None = words(null=True)
+    closed_by: UUID | None = link("person.id", null=True)
 
 
 class BudgetChange(SQLModel, table=True):

@@ -63,6 +63,7 @@ ENDS: dict[str, frozenset[str]] = {
     "draw": frozenset({"drawn", "void"}),
     "delegation": frozenset({"declined", "revoked", "ended"}),
     "batch": frozenset({"closed", "lapsed", "discarded"}),
+    "appropriation": frozenset({"closed", "rejected", "withdrawn"}),
     "budget_change": frozenset({"confirmed", "rejected", "withdrawn"}),
     "bank_exception": frozenset({"explained", "matched", "used", "cleared"}),
 }

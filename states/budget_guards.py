@@ -48,8 +48,40 @@ def no_change_waits(case: Case) -> Verdict:
     return refuse("year_changes_wait", count=count) if count else None
 
 
+@guard()
+def vote_proposed_by_another(case: Case) -> Verdict:
+    return refuse("budget_same_person") if case.here["proposed_by"] == case.actor_id else None
+
+
+@guard()
+def vote_proposed_by_oneself(case: Case) -> Verdict:
+    return None if case.here["proposed_by"] == case.actor_id else refuse("vote_of_another")
+
+
+@guard()
+def close_not_proposed(case: Case) -> Verdict:
+    return refuse("close_waits") if case.here["closing_by"] is not None else None
+
+
+@guard()
+def close_proposed(case: Case) -> Verdict:
+    return None if case.here["closing_by"] is not None else refuse("close_not_proposed")
+
+
+@guard()
+def close_proposed_by_another(case: Case) -> Verdict:
+    return refuse("close_same_person") if case.here["closing_by"] == case.actor_id else None
+
+
 def _in_force(purse: dict[str, Any]) -> Verdict:
-    return None if purse["state"] == "voted" else refuse("purse_closed", year=purse["fiscal_year"])
+    if purse["state"] == "voted":
+        return None
+    year = purse["fiscal_year"]
+    return (
+        refuse("purse_closed", year=year)
+        if purse["state"] == "closed"
+        else refuse("purse_not_voted", year=year)
+    )
 
 
 @guard("purse")

@@ -163,8 +163,11 @@ STATES: Mapping[str, Mapping[str, Text]] = {
         "cleared": words("对账单已办结", "Cleared by the statement"),
     },
     "appropriation": {
+        "proposed": words("待确认", "To be confirmed"),
         "voted": words("执行中", "In force"),
         "closed": words("已关闭", "Closed"),
+        "rejected": words("未予同意", "Rejected"),
+        "withdrawn": words("已撤回", "Withdrawn"),
     },
     "budget_change": {
         "proposed": words("待确认", "To be confirmed"),

@@ -114,10 +114,10 @@ def _by_attestation(case: Case) -> list[Posting]:
 
 
 def _appropriate(case: Case) -> list[Posting]:
-    currency, chain = case.input.currency, case.facts["chain_id"]
-    debit = account_id("treasury", chain, currency)
-    credit = account_id("appropriation", case.subject_id, currency)
-    return [Posting(case.new_id("vote"), "posted", debit, credit, case.input.amount_minor, currency)]
+    row = case.here
+    debit = account_id("treasury", row["chain_id"], row["currency"])
+    credit = _appropriation(case, row["id"])
+    return [Posting(case.new_id("vote"), "posted", debit, credit, row["amount_minor"], row["currency"])]
 
 
 def _claim(case: Case) -> list[Posting]:

@@ -44,9 +44,9 @@ class Money:
 
     def _vote(self, year: int) -> None:
         for source, sum in (("own", OWN), ("region", REGION)):
-            self._take(
+            proposed = self._take(
                 0,
-                "appropriation.vote",
+                "appropriation.propose",
                 None,
                 f"vote:{year}:{source}",
                 programme_id=str(self.version.id),
@@ -55,6 +55,7 @@ class Money:
                 amount_minor=sum,
                 source=source,
             )
+            self._take(1, "appropriation.vote", proposed, f"vote:{year}:{source}:confirm")
 
     def _close_before(self, day: date) -> None:
         if (day.month, day.day) >= CLOSES_FROM:
@@ -77,7 +78,8 @@ class Money:
     def _close(self, purse: UUID) -> None:
         """Close a year and carry over its rest; while a payment of it hangs, it is tried again tomorrow."""
         try:
-            self._take(0, "appropriation.close", purse, f"close:{purse}", reason="示例：年度终了。")
+            self._take(0, "appropriation.propose_close", purse, f"end:{purse}", reason="示例：年度终了。")
+            self._take(1, "appropriation.close", purse, f"close:{purse}")
             self._change("carry_over", purse, "示例：项目未完，结转下年使用。")
         except Refused:
             return

@@ -276,7 +276,8 @@ def _open_year(
     database: Database, published: Mapping[str, Published], first: date, today: date
 ) -> dict[str, UUID]:
     """Each programme's funds and calls: one that is open now, one that closed, one to come."""
-    staff = {"programme_officer": (actor_of("officer1"),), "finance_officer": (actor_of("finance1"),)}
+    finance = (actor_of("finance1"), actor_of("finance2"))
+    staff = {"programme_officer": (actor_of("officer1"),), "finance_officer": finance}
     calls: dict[str, UUID] = {}
     for code, version in published.items():
         office = Office(database, version, staff, name=f"demo:{code}")

@@ -74,7 +74,7 @@ class Office:
     # -- from the application to the agreement ------------------------------------------------------------
 
     def vote(self, amount_minor: int = 10**13, *, year: int | None = None, currency: str = "") -> None:
-        """The year's appropriation, unless the programme has one."""
+        """The year's appropriation, by two people, unless the programme has one."""
         chosen, money = year or self.clock.today().year, currency or self.currency
         if (chosen, money) in self._voted:
             return
@@ -85,16 +85,19 @@ class Office:
             chosen,
             money,
         ):
-            self.take(
+            request = f"{self.name}:vote:{self.programme.code}:{chosen}:{money}"
+            proposed = self.take(
                 "finance_officer",
-                "appropriation.vote",
+                "appropriation.propose",
                 None,
-                f"{self.name}:vote:{self.programme.code}:{chosen}:{money}",
+                request,
                 programme_id=str(self.published.id),
                 fiscal_year=chosen,
                 currency=money,
                 amount_minor=amount_minor,
             )
+            second = self.who("finance_officer", 1)
+            self.take(second, "appropriation.vote", proposed.subject_id, f"{request}:confirm")
 
     def apply(
         self,

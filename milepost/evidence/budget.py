@@ -25,9 +25,37 @@ BUDGET: tuple[tuple[str, str, str, str], ...] = (
                           FROM event x WHERE x.step = 'appropriation.increase' GROUP BY 1) g
                ON g.subject_id = a.id
             WHERE a.office_path <> coalesce(i.input->>'office_path', '/')
+               OR (a.programme_id::text, a.fiscal_year::text, a.currency) IS DISTINCT FROM
+                  (i.input->>'programme_id', i.input->>'fiscal_year', i.input->>'currency')
                OR a.origin_year <> coalesce(i.input->>'origin_year', i.input->>'fiscal_year')::int
                OR (coalesce(i.input->>'source', '') <> '' AND a.source <> i.input->>'source')
                OR a.amount_minor <> coalesce((i.input->>'amount_minor')::bigint, 0) + coalesce(g.added, 0)""",
+    ),
+    (
+        "appropriation_people_differ",
+        "年度预算的提出人、确认人或关闭人与事件所载不符",
+        "who proposed, confirmed or closed a budget is not who did it by the events",
+        """SELECT a.id,
+                  concat_ws('/', a.proposed_by, a.voted_by, a.closing_by, a.closed_by, a.closing_reason),
+                  concat_ws('/', x.proposed, x.voted, x.closing, x.closed, x.reason)
+             FROM appropriation a LEFT JOIN LATERAL (
+               SELECT
+                 max(e.actor_id::text) FILTER (WHERE e.step = 'appropriation.propose') AS proposed,
+                 max(e.actor_id::text) FILTER (WHERE e.step = 'appropriation.vote' AND e.from_state <> '')
+                   AS voted,
+                 (array_agg(CASE WHEN e.step = 'appropriation.propose_close' THEN e.actor_id::text END
+                    ORDER BY e.subject_seq DESC) FILTER (WHERE e.step IN
+                    ('appropriation.propose_close', 'appropriation.keep_open')))[1] AS closing,
+                 (array_agg(CASE WHEN e.step = 'appropriation.propose_close'
+                      THEN convert_from(e.body, 'UTF8')::jsonb->'input'->>'reason' END
+                    ORDER BY e.subject_seq DESC) FILTER (WHERE e.step IN
+                    ('appropriation.propose_close', 'appropriation.keep_open')))[1] AS reason
+                 FROM event e WHERE e.subject_id = a.id) y ON true
+             CROSS JOIN LATERAL (SELECT y.*, CASE WHEN y.closing IS NOT NULL AND a.state = 'closed' THEN (
+               SELECT e.actor_id::text FROM event e WHERE e.subject_id = a.id
+                  AND e.step = 'appropriation.close') END AS closed) x
+            WHERE (a.proposed_by::text, a.voted_by::text, a.closing_by::text, a.closed_by::text,
+                   a.closing_reason) IS DISTINCT FROM (x.proposed, x.voted, x.closing, x.closed, x.reason)""",
     ),
     (
         "budget_change_differs",

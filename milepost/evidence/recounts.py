@@ -87,11 +87,6 @@ TYPED: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
         ("note",),
     ),
     ("call", ("call.announce",), ("programme_id", "title", "opens_on", "closes_on")),
-    (
-        "appropriation",
-        ("appropriation.vote", "appropriation.open_carried"),
-        ("programme_id", "fiscal_year", "currency"),
-    ),
     ("budget_change", PROPOSALS, ("reason", "paper")),
     *claim_recounts.TYPED,
 )

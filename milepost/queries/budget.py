@@ -78,7 +78,7 @@ _COLUMNS = ", ".join(f"s.{f.name}" for f in fields(Line)[:10])
 _LINES = f"""WITH s AS MATERIALIZED (
   SELECT s.*, c.id AS account_id, c.credits_posted - c.debits_posted - c.debits_pending AS remains
     FROM appropriation s JOIN account c ON c.kind = 'appropriation' AND c.owner_id = s.id
-   WHERE (%(year)s::int IS NULL OR s.fiscal_year = %(year)s)
+   WHERE s.state IN ('voted', 'closed') AND (%(year)s::int IS NULL OR s.fiscal_year = %(year)s)
      AND (%(programme)s::text IS NULL OR s.programme_code = %(programme)s)
      AND (%(actor)s::uuid IS NULL OR {REACHES})
 ), leg AS (
@@ -160,6 +160,21 @@ def changes(session: Session, actor_id: UUID, *, limit: int = 200) -> list[Row]:
     )
 
 
+def proposed(session: Session, actor_id: UUID, *, limit: int = 200) -> list[Row]:
+    """The votes and the closes of years that wait for a second person: ``what`` is "vote" or "close"."""
+    return rows(
+        session,
+        f"""SELECT s.*, CASE s.state WHEN 'proposed' THEN 'vote' ELSE 'close' END AS what, n.name AS by,
+          e.at FROM appropriation s JOIN person n ON n.id = coalesce(s.closing_by, s.proposed_by)
+        JOIN LATERAL (SELECT x.at FROM event x WHERE x.subject_id = s.id AND x.step = CASE s.state
+          WHEN 'proposed' THEN 'appropriation.propose' ELSE 'appropriation.propose_close' END
+          ORDER BY x.subject_seq DESC LIMIT 1) e ON true
+        WHERE (s.state = 'proposed' OR (s.state = 'voted' AND s.closing_by IS NOT NULL)) AND {REACHES}
+        ORDER BY e.at, s.id LIMIT %(limit)s""",
+        {"actor": actor_id, "limit": limit},
+    )
+
+
 def offices_of(session: Session, actor_id: UUID | None) -> list[str]:
     """The topmost offices whose money somebody reads; everything where nobody is named."""
     if actor_id is None:
@@ -231,6 +246,7 @@ __all__ = [
     "lines",
     "offices_of",
     "per_cent",
+    "proposed",
     "purses",
     "source_title",
     "sources",

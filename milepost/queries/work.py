@@ -96,6 +96,12 @@ _SQL = f"""WITH {OWN}, item AS (
      AND EXISTS (SELECT 1 FROM mine g WHERE g.role = 'finance_officer'
        AND starts_with(b.office_path, g.office_path))
   UNION ALL
+  SELECT 'appropriation', a.id, NULL, NULL, NULL FROM appropriation a
+   WHERE (a.state = 'proposed' OR (a.state = 'voted' AND a.closing_by IS NOT NULL))
+     AND coalesce(a.closing_by, a.proposed_by) <> %(actor)s
+     AND EXISTS (SELECT 1 FROM mine g WHERE g.role = 'finance_officer'
+       AND starts_with(a.office_path, g.office_path))
+  UNION ALL
   SELECT 'delegation', v.id, NULL, v.from_on, NULL FROM delegation v
    WHERE v.state = 'granted' AND v.delegate_id = %(actor)s AND v.until_on >= %(today)s
   UNION ALL
@@ -110,19 +116,21 @@ _SQL = f"""WITH {OWN}, item AS (
 )
 SELECT i.noun, i.subject_id, i.project_id, i.due_on, i.behalf,
   coalesce(p.code, left(i.subject_id::text, 8)) AS code,
-  coalesce(p.title, w.title, b.reason, v.reason, '') AS title, p.unit_name,
-  coalesce(p.programme_id, w.programme_id, x.programme_id, b.programme_id, v.programme_id) AS programme_id,
+  coalesce(p.title, w.title, b.reason, v.reason, a.closing_reason, '') AS title, p.unit_name,
+  coalesce(p.programme_id, w.programme_id, x.programme_id, b.programme_id, v.programme_id, a.programme_id)
+    AS programme_id,
   x.kind, x.params,
-  coalesce(p.currency, b.currency) AS currency,
+  coalesce(p.currency, b.currency, a.currency) AS currency, a.programme_code, a.fiscal_year, a.source,
   CASE i.noun WHEN 'project' THEN p.state
     ELSE coalesce(m.state, y.state, e.state, t.state, r.state, o.state, n.state, q.state, f.state, w.state,
-      x.state, b.state, v.state)
+      x.state, b.state, v.state, a.state)
   END AS state,
   coalesce(m.number, k.number, r.number, f.number) AS number, m.title AS part_title,
-  coalesce(y.amount_minor, b.amount_minor) AS amount_minor, r.stage,
+  coalesce(y.amount_minor, b.amount_minor, a.amount_minor) AS amount_minor, r.stage,
   i.noun = 'task' AND t.expert_id = %(actor)s AS own_task
 FROM one i LEFT JOIN project p ON p.id = i.project_id
 LEFT JOIN draw w ON i.noun = 'draw' AND w.id = i.subject_id
+LEFT JOIN appropriation a ON i.noun = 'appropriation' AND a.id = i.subject_id
 LEFT JOIN budget_change b ON i.noun = 'budget_change' AND b.id = i.subject_id
 LEFT JOIN delegation v ON i.noun = 'delegation' AND v.id = i.subject_id
 LEFT JOIN bank_exception x ON i.noun = 'bank_exception' AND x.id = i.subject_id

@@ -120,7 +120,8 @@ async def _office(life: Life, session: Session, today: date) -> None:
 def _vote(life: Life, session: Session, today: date) -> None:
     """The year's budget, on its first working day, sized from what could be paid in it."""
     row = session.conn.execute(
-        "SELECT count(*) FROM appropriation WHERE programme_code = %s AND fiscal_year = %s",
+        "SELECT count(*) FROM appropriation WHERE programme_code = %s AND fiscal_year = %s "
+        "AND state = 'voted'",
         (life.published.compiled.programme.code, today.year),
     ).fetchone()
     sums = appropriations(life.grants, today.year)
@@ -134,7 +135,9 @@ def _vote(life: Life, session: Session, today: date) -> None:
             "amount_minor": amount,
         }
         request = f"replay:vote:{today.year}:{currency}"
-        _bear(session, life.cast.requester, "appropriation.vote", None, given, request)
+        proposed = _bear(session, life.cast.requester, "appropriation.propose", None, given, request)
+        if proposed is not None:
+            _bear(session, life.cast.approver, "appropriation.vote", proposed, {}, f"{request}:confirm")
 
 
 async def _facts(life: Life, session: Session, today: date) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -29,6 +29,13 @@ from states.step import Step
 router = APIRouter(include_in_schema=False)
 
 
+# What is done about a vote or a close that waits: where it waits, and not beside the budget itself.
+SECOND: Mapping[str, tuple[str, ...]] = {
+    "vote": ("appropriation.vote", "appropriation.reject", "appropriation.withdraw"),
+    "close": ("appropriation.close", "appropriation.keep_open"),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class BudgetsPage:
     """The appropriations with their buttons, the changes that wait, and those that were made."""
@@ -39,6 +46,13 @@ class BudgetsPage:
     waiting: list[Row]
     past: list[Row]
     titles: dict[tuple[UUID, str], str]
+    proposed: list[Row]
+    second: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: SECOND)
+
+    @property
+    def closing(self) -> set[UUID]:
+        """The appropriations whose close waits for a second person."""
+        return {row["id"] for row in self.proposed if row["what"] == "close"}
 
     @property
     def years(self) -> list[int]:
@@ -64,11 +78,17 @@ def appropriations(visitor: FundsReader) -> Response:
     for row in found:
         row["label"] = heads.KINDS[row["kind"]]
     waiting = [row for row in found if row["state"] == "proposed"]
-    offers = offers_for(visitor, "appropriation", [line.id for line in lines], visitor.roles)
+    proposed = reads.proposed(visitor.session, visitor.id)
+    ids = [line.id for line in lines] + [row["id"] for row in proposed if row["what"] == "vote"]
+    offers = offers_for(visitor, "appropriation", ids, visitor.roles)
     offers |= offers_for(visitor, "budget_change", [row["id"] for row in waiting], visitor.roles)
     past = [row for row in found if row["state"] != "proposed"]
     made = roots(visitor.roles, "appropriation")
-    view = BudgetsPage(lines, offers, made, waiting, past, titles_of(visitor, lines))
+    titles = titles_of(visitor, lines) | {
+        key: reads.source_title(visitor.session, *key, visitor.locale)
+        for key in {(row["programme_id"], row["source"]) for row in proposed}
+    }
+    view = BudgetsPage(lines, offers, made, waiting, past, titles, proposed)
     return page(visitor, "appropriations.html", view)
 
 

@@ -37,6 +37,10 @@ _NO_OCCASION = frozenset(
         "nothing_was_paid",
         "write_off_not_proposed",
         "purse_closed",
+        "purse_not_voted",
+        "vote_of_another",
+        "close_not_proposed",
+        "close_waits",
         "purse_not_closed",
         "lapse_due",
         "lapse_not_due",
@@ -214,8 +218,10 @@ def home_of(noun: str, subject_id: UUID, project_id: UUID | None, *, as_expert: 
     if noun == "claim":
         return f"/claims/{subject_id}"
     if noun == "budget_change":
-        return "/appropriations"
-    if noun in ("call", "appropriation"):
+        return f"/appropriations#budget_change-{subject_id}"
+    if noun == "appropriation":
+        return f"/appropriations#appropriation-{subject_id}"
+    if noun == "call":
         return f"/{noun}s"
     if noun == "project" or project_id is None:
         return f"/projects/{project_id or subject_id}"

@@ -63,7 +63,8 @@ def change_budgets(world: World) -> None:
     world.take(second, "budget_change.confirm", change)
     world.vote(year=2031)
     closed = world.value("SELECT id FROM appropriation WHERE fiscal_year = 2031")
-    world.take(finance, "appropriation.close", closed, reason="not wanted")
+    world.take(finance, "appropriation.propose_close", closed, reason="not wanted")
+    world.take(second, "appropriation.close", closed)
     rest = world.take(finance, "budget_change.carry_over", closed, reason="for the year after").subject_id
     world.take(second, "budget_change.confirm", rest)
 

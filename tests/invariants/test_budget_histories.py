@@ -76,9 +76,11 @@ class History:
     def vote(self, which: int, amount: int) -> None:
         year, source = YEARS[which % 3], ("city", "region")[which % 2]
         given = {"fiscal_year": year, "currency": "CNY", "amount_minor": amount, "source": source}
-        id = self.attempt(
-            "finance8", "appropriation.vote", None, programme_id=str(self.town.programme.id), **given
-        )
+        programme = str(self.town.programme.id)
+        id = self.attempt("finance8", "appropriation.propose", None, programme_id=programme, **given)
+        if id is not None:
+            assert self.attempt("finance8", "appropriation.vote", id) is None, "nobody confirms their own"
+            assert self.attempt("finance7", "appropriation.vote", id) == id
         known = any((p.year, p.origin, p.source) == (year, year, source) for p in self.purses.values())
         assert (id is None) == known
         if id is not None:
@@ -162,7 +164,8 @@ class History:
         id = self.pick(which)
         purse = self.purses[id]
         hanging = any(self.town.state("payment", payment) == "requested" for payment in purse.taken)
-        closed = self.attempt("finance1", "appropriation.close", id, reason="drawn")
+        asked = self.attempt("finance1", "appropriation.propose_close", id, reason="drawn")
+        closed = self.attempt("finance2", "appropriation.close", id) if asked else None
         assert (closed is not None) == (purse.state == "voted" and not hanging)
         purse.state = "closed" if closed else purse.state
 

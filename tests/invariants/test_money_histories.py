@@ -285,7 +285,9 @@ class Treasury(RuleBasedStateMachine):
         if year > START.year:
             return
         for (purse,) in self.town.all("SELECT id FROM appropriation WHERE fiscal_year = %s", year):
-            if not self.attempt("finance1", "appropriation.close", purse, reason="year's end"):
+            if not self.attempt("finance1", "appropriation.propose_close", purse, reason="year's end"):
+                return
+            if not self.attempt("finance2", "appropriation.close", purse):
                 return
         self.town.clock.set(date(year + 1, 1, 5))
 

@@ -121,7 +121,7 @@ def test_eight_times_one_request_is_one_effect_and_one_answer(town: Town, crowd:
     who, name, subject, input = {
         "project": ("unit", "project.apply", None, apply),
         "call": ("officer", "call.announce", None, call),
-        "appropriation": ("finance1", "appropriation.vote", None, vote),
+        "appropriation": ("finance1", "appropriation.propose", None, vote),
         "payee": ("unit", "payee.enter", town.apply(), account),
         "hold": ("officer", "project.place_hold", town.apply(), {"reason": "x"}),
     }[noun]

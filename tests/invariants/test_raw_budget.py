@@ -14,7 +14,7 @@ import pytest
 
 from states.case import account_id, chain_of_programme
 from tests.invariants.conftest import Found
-from tests.invariants.forge import Conn, forged_event, insert, refused, write_event
+from tests.invariants.forge import Conn, copied, forged_event, insert, refused, write_event
 from tests.invariants.town import Town
 from tests.invariants.town_budget import changed, propose
 
@@ -156,19 +156,106 @@ def test_nothing_of_a_budget_is_deleted(attacker: Conn, budget: Budget, table: s
         attacker.execute(f"DELETE FROM {table}")
 
 
-def close(conn: Conn, purse: UUID) -> None:
-    write_event(conn, forged_event(conn, "appropriation", purse, "appropriation.close", "closed"))
+def close(conn: Conn, budget: Budget, purse: UUID) -> None:
+    """A close that somebody proposed before, with its second person as they should be."""
+    if budget.town.one("SELECT closing_by FROM appropriation WHERE id = %s", purse) is None:
+        # The guard would refuse to propose the close of a year in which something hangs.
+        event = forged_event(conn, "appropriation", purse, "appropriation.propose_close", "voted")
+        write_event(conn, event, closing_by=event["actor_id"], closing_reason="year's end")
+    second = budget.town.people["finance2"].id
+    event = forged_event(conn, "appropriation", purse, "appropriation.close", "closed", actor_id=second)
+    write_event(conn, event, closed_by=second)
 
 
 def test_a_year_does_not_close_over_a_payment_that_hangs(attacker: Conn, budget: Budget) -> None:
     with refused("MP006"):
-        close(attacker, budget.purse)
+        close(attacker, budget, budget.purse)
 
 
 def test_nothing_is_drawn_from_a_year_that_is_closed(attacker: Conn, budget: Budget) -> None:
-    close(attacker, budget.other)
+    close(attacker, budget, budget.other)
     held = forged_event(attacker, "project", budget.project, "project.place_hold")
     write_event(attacker, held)
     with refused("MP006"):
         mine = account_id("commitment", budget.project, "CNY")
         transfer(attacker, held, fund(budget.other), mine, 1, kind="pending")
+
+
+# Two people -----------------------------------------------------------------------------------------------
+
+
+def proposed(budget: Budget, year: int) -> UUID:
+    """An appropriation that finance8 proposed and nobody confirmed."""
+    given = {"fiscal_year": year, "currency": "CNY", "amount_minor": 5}
+    programme = str(budget.town.programme.id)
+    found = budget.town.one("SELECT id FROM appropriation WHERE fiscal_year = %s", year)
+    made = (
+        found
+        or budget.town.take(
+            "finance8", "appropriation.propose", None, programme_id=programme, **given
+        ).subject_id
+    )
+    return UUID(str(made))
+
+
+@pytest.mark.parametrize("second", ["finance8", "finance7", None])
+def test_a_vote_is_confirmed_by_whoever_acts_and_did_not_propose_it(
+    attacker: Conn, budget: Budget, second: str | None
+) -> None:
+    """By the same person, in another's name, in nobody's: the row is refused before any money comes."""
+    purse = proposed(budget, 2051)
+    by = budget.town.people[second].id if second else None
+    event = forged_event(attacker, "appropriation", purse, "appropriation.vote", "voted")
+    if second == "finance8":
+        event["actor_id"] = by
+    with refused("MP005", "appropriation_two_people"):
+        write_event(attacker, event, voted_by=by)
+
+
+def test_money_comes_with_the_confirmation_and_with_nothing_else(attacker: Conn, budget: Budget) -> None:
+    purse = proposed(budget, 2052)
+    assert budget.town.one("SELECT credits_posted FROM account WHERE owner_id = %s", purse) == 0
+    event = forged_event(attacker, "appropriation", purse, "appropriation.withdraw", "withdrawn")
+    write_event(attacker, event)
+    with refused("MP004"):
+        transfer(attacker, event, treasury(budget), fund(purse), 5)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"proposed_by": None},
+        {"state": "voted"},
+        {"state": "voted", "proposed_by": None},
+        {"voted_by": "finance7"},
+        {"closing_by": "finance7", "closing_reason": "x"},
+    ],
+    ids=str,
+)
+def test_no_appropriation_is_born_confirmed(attacker: Conn, budget: Budget, row: dict[str, Any]) -> None:
+    """Neither voted with money in it, nor with a second person, nor without a first one."""
+    people = {k: budget.town.people[v].id if k.endswith("_by") and v else v for k, v in row.items()}
+    made = copied(attacker, "appropriation", proposed(budget, 2053), version=1, fiscal_year=2054, **people)
+    with refused("MP003", "MP005"):
+        insert(attacker, "appropriation", made)
+
+
+@pytest.mark.parametrize("columns", [{}, {"closed_by": "finance1"}, {"closed_by": "finance2"}], ids=str)
+def test_a_year_is_closed_by_whoever_acts_and_did_not_propose_it(
+    attacker: Conn, budget: Budget, columns: dict[str, str]
+) -> None:
+    purse = budget.town.vote(5, year=2055) if not _known(budget, 2055) else _known(budget, 2055)
+    if budget.town.one("SELECT closing_by FROM appropriation WHERE id = %s", purse) is None:
+        budget.town.take("finance1", "appropriation.propose_close", purse, reason="over")
+    people = {column: budget.town.people[who].id for column, who in columns.items()}
+    with refused("MP005", "year_closed_by_two_people"):
+        write_event(
+            attacker,
+            forged_event(attacker, "appropriation", purse, "appropriation.close", "closed"),
+            **people,
+        )
+
+
+def _known(budget: Budget, year: int) -> UUID | None:
+    found: UUID | None = budget.town.one("SELECT id FROM appropriation WHERE fiscal_year = %s", year)
+    return found

@@ -321,7 +321,7 @@ def test_a_row_is_not_added_without_its_event(attacker: Conn, scene: Scene, noun
         "payment": {"attempt": 99, "state": "void"},
         "round": {"number": 99},
         "task": {"expert_id": scene.town.people["expert8"].id},
-        "appropriation": {"fiscal_year": 2199},
+        "appropriation": {"fiscal_year": 2199, "state": "proposed", "voted_by": None},
     }
     with refused("MP003"):
         insert(attacker, noun, {**row, **fresh.get(noun, {})})

@@ -141,17 +141,18 @@ class Town:
     def vote(
         self, amount: int = 100_000_000, *, year: int = 2025, programme: Published | None = None
     ) -> UUID:
-        """The year's appropriation."""
+        """The year's appropriation, proposed by one and confirmed by another."""
         chosen = programme or self.programme
-        return self.take(
+        proposed = self.take(
             "finance8",
-            "appropriation.vote",
+            "appropriation.propose",
             None,
             programme_id=str(chosen.id),
             fiscal_year=year,
             currency="CNY",
             amount_minor=amount,
         ).subject_id
+        return self.take("finance7", "appropriation.vote", proposed).subject_id
 
     def apply(self, *, programme: Published | None = None, requested: int = REQUESTED, **more: Any) -> UUID:
         """An application with two milestones that make up the sum."""

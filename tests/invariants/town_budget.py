@@ -12,10 +12,23 @@ if TYPE_CHECKING:
 def appropriation(town: Town, state: str) -> UUID:
     """A budget of a year of its own."""
     year = 2030 + int(town.one("SELECT count(*) FROM appropriation"))
-    made = town.vote(year=year)
-    if state == "closed":
-        town.take("finance1", "appropriation.close", made, reason="year's end")
+    if state in ("voted", "closed"):
+        made = town.vote(year=year)
+        return close(town, made) if state == "closed" else made
+    given = {"fiscal_year": year, "currency": "CNY", "amount_minor": 100}
+    programme = str(town.programme.id)
+    made = town.take("finance8", "appropriation.propose", None, programme_id=programme, **given).subject_id
+    if state == "rejected":
+        town.take("finance7", "appropriation.reject", made, reason="not decided")
+    elif state == "withdrawn":
+        town.take("finance8", "appropriation.withdraw", made, reason="a mistake")
     return made
+
+
+def close(town: Town, purse: UUID, reason: str = "year's end") -> UUID:
+    """A year that finance1 proposes to close and finance2 closes."""
+    town.take("finance1", "appropriation.propose_close", purse, reason=reason)
+    return town.take("finance2", "appropriation.close", purse).subject_id
 
 
 def propose(town: Town, kind: str, purse: UUID, **given: Any) -> UUID:

@@ -141,7 +141,7 @@ def test_a_reason_that_is_none_is_refused(town: Town, reason: Any) -> None:
 )
 def test_an_amount_that_is_none_is_refused(town: Town, amount: Any) -> None:
     given = {"programme_id": str(town.programme.id), "fiscal_year": 2040, "currency": "CNY"}
-    assert refused(town, "finance1", "appropriation.vote", None, **given, amount_minor=amount) == [
+    assert refused(town, "finance1", "appropriation.propose", None, **given, amount_minor=amount) == [
         "input_invalid"
     ]
 
@@ -149,7 +149,7 @@ def test_an_amount_that_is_none_is_refused(town: Town, amount: Any) -> None:
 @pytest.mark.parametrize("currency", ["", "cny", "RMB!", "¥", "C", None, 1, "CNYCNY"])
 def test_a_currency_that_is_none_is_refused(town: Town, currency: Any) -> None:
     given = {"programme_id": str(town.programme.id), "fiscal_year": 2040, "amount_minor": 5}
-    assert refused(town, "finance1", "appropriation.vote", None, **given, currency=currency) == [
+    assert refused(town, "finance1", "appropriation.propose", None, **given, currency=currency) == [
         "input_invalid"
     ]
 

@@ -178,9 +178,10 @@ def _purse_beside(town: Town, purse: UUID) -> str:
     found = town.one("SELECT id FROM appropriation WHERE fiscal_year = %s AND id <> %s", year, purse)
     given = {"fiscal_year": year, "currency": "CNY", "amount_minor": 9, "office_path": "/beside/"}
     programme = str(town.programme.id)
-    return str(
-        found or town.take("finance8", "appropriation.vote", None, programme_id=programme, **given).subject_id
-    )
+    if found:
+        return str(found)
+    made = town.take("finance8", "appropriation.propose", None, programme_id=programme, **given).subject_id
+    return str(town.take("finance6", "appropriation.vote", made).subject_id)
 
 
 def _hold(town: Town, entry: Available, subject: UUID) -> str:

@@ -13,11 +13,12 @@ from milepost.ledger import balances
 from milepost.queries.budget import Line, lines
 from milepost.queries.commitments import common_office
 from milepost.queries.rankings import funds
+from milepost.queries.work import work
 from states.refusals import Refused
 from tests.invariants.checks import faults
 from tests.invariants.conftest import Found
 from tests.invariants.town import Town, programme_text
-from tests.invariants.town_budget import changed, propose
+from tests.invariants.town_budget import changed, close, propose
 
 SOURCES = """
 [[budget.sources]]
@@ -32,9 +33,12 @@ title = { zh = "自治区补助", en = "Regional transfer" }
 
 def vote(town: Town, source: str, amount: int, year: int = 2025, **more: Any) -> UUID:
     given = {"fiscal_year": year, "currency": "CNY", "amount_minor": amount, "source": source, **more}
-    return town.take(
-        "finance8", "appropriation.vote", None, programme_id=str(town.programme.id), **given
-    ).subject_id
+    programme = str(town.programme.id)
+    made = town.take("finance8", "appropriation.propose", None, programme_id=programme, **given).subject_id
+    return town.take("finance6", "appropriation.vote", made).subject_id
+
+
+PROPOSE, CLOSE = "appropriation.propose", "appropriation.propose_close"
 
 
 def refused(town: Town, who: str, step: str, subject: UUID | None, **given: Any) -> set[str]:
@@ -68,7 +72,7 @@ def test_two_people_change_a_budget_and_never_take_what_is_taken(town: Town) -> 
         "currency": "CNY",
         "amount_minor": 1,
     }
-    assert refused(town, "finance1", "appropriation.vote", None, **given, source="moon") == {"source_unknown"}
+    assert refused(town, "finance1", PROPOSE, None, **given, source="moon") == {"source_unknown"}
     town.payment("requested", project=town.funded())  # 400,000 of the city's
     more = propose(town, "increase", region, amount_minor=50_000, paper="No. 7")
     assert refused(town, "finance1", "budget_change.confirm", more) == {"budget_same_person"}
@@ -104,15 +108,15 @@ def test_a_year_ends_once_its_payments_are_through_and_its_rest_goes_on_or_back(
     region, city = vote(town, "region", 500_000), vote(town, "city", 1_000_000)
     project = town.funded()
     first = town.payment("released", project=project)
-    assert refused(town, "finance1", "appropriation.close", city, reason="x") == {"year_payments_hang"}
+    assert refused(town, "finance1", CLOSE, city, reason="x") == {"year_payments_hang"}
     assert refused(town, "finance1", "budget_change.carry_over", city, reason="x") == {"purse_not_closed"}
     town.take("system", "payment.instruct", first)
     town.take("system", "payment.settle", first, reference="B1")
     waiting = propose(town, "decrease", city, amount_minor=1)
-    assert refused(town, "finance1", "appropriation.close", city, reason="x") == {"year_changes_wait"}
+    assert refused(town, "finance1", CLOSE, city, reason="x") == {"year_changes_wait"}
     town.take("finance1", "budget_change.withdraw", waiting, reason="x")
     for purse in (city, region):
-        town.take("finance1", "appropriation.close", purse, reason="the year is over")
+        close(town, purse)
     assert refused(town, "finance1", "budget_change.increase", city, amount_minor=1, reason="x") == {
         "purse_closed"
     }
@@ -144,7 +148,7 @@ def test_a_year_ends_once_its_payments_are_through_and_its_rest_goes_on_or_back(
     assert line(town, own).carried_in == 1_000_000
     for payment in (second, third, fourth):
         town.take("finance4", "payment.send_back", payment, reason="another year")
-    town.take("finance1", "appropriation.close", own, reason="the year is over")
+    close(town, own)
     assert refused(town, "finance1", "budget_change.carry_over", own, reason="x") == {"lapse_due"}
     changed(town, "lapse", own)
     ended = line(town, own)
@@ -182,7 +186,7 @@ def test_money_of_an_office_pays_for_that_office_and_those_below(found: Found) -
         "currency": "CNY",
         "amount_minor": 1,
     }
-    assert refused(town, "finance7", "appropriation.vote", None, **given) == {"not_found"}
+    assert refused(town, "finance7", PROPOSE, None, **given) == {"not_found"}
     other = vote(town, "city", 5, 2026, office_path="/city/")
     seen = {each.id for each in lines(town.session, town.people["finance7"].id)}
     assert mine in seen and other not in seen
@@ -216,3 +220,48 @@ def test_the_office_that_several_belong_to() -> None:
     assert common_office(["/a/b/", "/a/b/c/"]) == "/a/b/"
     assert common_office(["/a/", "/b/"]) == "/"
     assert common_office([]) == "/"
+
+
+def test_a_vote_and_a_close_take_two_people_and_wait_in_the_others_lists(found: Found) -> None:
+    town = found(programme=programme_text() + SOURCES)
+    given = {"fiscal_year": 2025, "currency": "CNY", "amount_minor": 900_000, "source": "city"}
+    programme = str(town.programme.id)
+
+    def waits(who: str) -> set[UUID]:
+        found = work(town.session, town.people[who].id, limit=500).rows
+        return {row["subject_id"] for row in found if row["noun"] == "appropriation"}
+
+    def propose_it() -> UUID:
+        return town.take(
+            "finance8", "appropriation.propose", None, programme_id=programme, **given
+        ).subject_id
+
+    dropped = propose_it()
+    assert refused(town, "finance1", PROPOSE, None, programme_id=programme, **given) == {"exists_already"}
+    assert refused(town, "finance7", "appropriation.withdraw", dropped, reason="x") == {"vote_of_another"}
+    town.take("finance7", "appropriation.reject", dropped, reason="not decided yet")
+    purse = propose_it()
+    assert waits("finance1") == {purse} and waits("finance8") == set()
+    due = town.payment("planned", project=town.funded())
+    town.accept(town.one("SELECT milestone_id FROM payment WHERE id = %s", due))
+    assert refused(town, "system", "payment.fall_due", due) == {"appropriation_missing"}
+    assert refused(town, "finance8", "appropriation.vote", purse) == {"budget_same_person"}
+    assert refused(town, "finance1", "budget_change.increase", purse, amount_minor=1, reason="x") == {
+        "purse_not_voted"
+    }
+    assert lines(town.session, None) == []
+    town.take("finance1", "appropriation.vote", purse)
+    assert line(town, purse).voted == 900_000 and waits("finance1") == set()
+    # The close: proposed, dropped, proposed again; whatever comes in between is asked about once more.
+    assert refused(town, "finance2", "appropriation.close", purse) == {"close_not_proposed"}
+    town.take("finance1", "appropriation.propose_close", purse, reason="over")
+    assert waits("finance2") == {purse} and waits("finance1") == set()
+    assert refused(town, "finance1", "appropriation.close", purse) == {"close_same_person"}
+    town.take("finance2", "appropriation.keep_open", purse, reason="one more payment")
+    town.take("finance1", "appropriation.propose_close", purse, reason="over")
+    paid = town.payment("requested", project=town.funded())
+    assert refused(town, "finance2", "appropriation.close", purse) == {"year_payments_hang"}
+    town.take("finance4", "payment.send_back", paid, reason="next year")
+    town.take("finance2", "appropriation.close", purse)
+    assert line(town, purse).state == "closed"
+    sound(town)

@@ -63,7 +63,13 @@ def table(case: Make, programme: Programme) -> dict[str, tuple[Case, list[tuple[
             case(facts={"open_changes": 0}),
             [(case(facts={"open_changes": 1}), "year_changes_wait")],
         ),
-        "purse_in_force": (case(facts=purse()), [(case(facts=closed), "purse_closed")]),
+        "purse_in_force": (
+            case(facts=purse()),
+            [
+                (case(facts=closed), "purse_closed"),
+                (case(facts=purse(state="proposed")), "purse_not_voted"),
+            ],
+        ),
         "year_is_closed": (case(facts=closed), [(case(facts=purse()), "purse_not_closed")]),
         "sum_is_free": (
             case(facts=purse(), given=CHANGE),
@@ -103,6 +109,26 @@ def table(case: Make, programme: Programme) -> dict[str, tuple[Case, list[tuple[
         "proposed_by_oneself": (
             case(here={"proposed_by": ME}),
             [(case(here={"proposed_by": OTHER}), "proposed_by_another")],
+        ),
+        "vote_proposed_by_another": (
+            case(here={"proposed_by": OTHER}),
+            [(case(here={"proposed_by": ME}), "budget_same_person")],
+        ),
+        "vote_proposed_by_oneself": (
+            case(here={"proposed_by": ME}),
+            [(case(here={"proposed_by": OTHER}), "vote_of_another")],
+        ),
+        "close_not_proposed": (
+            case(here={"closing_by": None}),
+            [(case(here={"closing_by": OTHER}), "close_waits")],
+        ),
+        "close_proposed": (
+            case(here={"closing_by": OTHER}),
+            [(case(here={"closing_by": None}), "close_not_proposed")],
+        ),
+        "close_proposed_by_another": (
+            case(here={"closing_by": OTHER}),
+            [(case(here={"closing_by": ME}), "close_same_person")],
         ),
         "change_still_fits": (
             case(here={"kind": "decrease", "amount_minor": 100}, facts=purse()),

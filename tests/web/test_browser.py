@@ -154,7 +154,10 @@ def test_no_page_is_wider_than_a_telephone_or_breaks_its_own_policy(
     for login, paths in (
         ("programme_officer-1", ["/", "/projects", f"/projects/{project_id}", "/calls", "/programmes"]),
         ("applicant-1", ["/steps/project.apply", f"/projects/{project_id}"]),
-        ("finance_officer-1", ["/appropriations", "/bank", "/steps/batch.make", "/steps/appropriation.vote"]),
+        (
+            "finance_officer-1",
+            ["/appropriations", "/bank", "/steps/batch.make", "/steps/appropriation.propose"],
+        ),
         ("administrator-1", ["/people", "/mail"]),
     ):
         page = log_in(browser, address, login, "zh", viewport={"width": 375, "height": 800})

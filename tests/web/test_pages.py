@@ -135,9 +135,9 @@ def test_calls_and_budgets_are_made_on_their_pages(site: Site) -> None:
     assert officer.take("call.announce", None, **call).status_code == 303
     assert "指南一" in site.the("applicant").get("/calls").text
     budget = {"programme_id": programme, "fiscal_year": "2026", "currency": "CNY", "amount_minor": "1万元"}
-    assert finance.take("appropriation.vote", None, **budget).status_code == 303
+    assert finance.take("appropriation.propose", None, **budget).status_code == 303
     assert "10,000.00 CNY" in finance.get("/appropriations").text
-    again = finance.take("appropriation.vote", None, **budget)
+    again = finance.take("appropriation.propose", None, **budget)
     assert again.status_code == 409, "one budget a year and currency"
 
 
