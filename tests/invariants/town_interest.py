@@ -23,10 +23,10 @@ def late_text(text: str, *, rate: str = "8%", more: str = "") -> str:
 
 
 def vote_interest(town: Town, amount: int = 1_000_000, *, year: int = 2025) -> UUID:
-    """The year's money for interest."""
-    return town.take(
+    """The year's money for interest, by two people."""
+    proposed = town.take(
         "finance8",
-        "appropriation.vote",
+        "appropriation.propose",
         None,
         programme_id=str(town.programme.id),
         fiscal_year=year,
@@ -34,6 +34,7 @@ def vote_interest(town: Town, amount: int = 1_000_000, *, year: int = 2025) -> U
         source="interest",
         amount_minor=amount,
     ).subject_id
+    return town.take("finance7", "appropriation.vote", proposed).subject_id
 
 
 def interest_of(town: Town, payment: UUID) -> UUID | None:
