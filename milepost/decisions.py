@@ -17,7 +17,7 @@ from pydantic_core import to_jsonable_python
 
 from milepost.alike import Alike
 from milepost.bank.batches import payable
-from milepost.bank.births import BORN_IN_SETS, birth_of
+from milepost.bank.births import BORN_IN_SETS, birth_of, intake_of
 from milepost.bank.credits import credit, payment_to_set_off
 from milepost.cases import load_cases, notice_window, person_roles, programme_of, roles_anywhere_of
 from milepost.db import Session
@@ -55,6 +55,7 @@ PARENT: dict[str, str | None] = {
     "batch": None,
     "budget_change": "appropriation",
     "bank_exception": None,
+    "bank_intake": None,
 }
 
 
@@ -164,6 +165,8 @@ def birth_case(
     """The case of a subject that does not exist yet: from its parent, at the root from its programme."""
     if noun in BORN_IN_SETS:
         return birth_of(session.conn, session.clock, actor_id, order, cache)
+    if noun == "bank_intake":
+        return intake_of(session.conn, session.clock, actor_id, order, cache)
     if PARENT[noun] is None:
         case = _root_case(session, actor_id, order, cache)
     else:

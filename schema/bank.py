@@ -43,7 +43,9 @@ class BankStatement(SQLModel, table=True):
     """Where a statement begins and ends, in minor units of its currency. Rows never change.
 
     Each opens with what the one before it closed with; where none did, one is missing. ``whole_opening`` and
-    ``whole_closing`` are false where it begins or ends in the middle of a day.
+    ``whole_closing`` are false where it begins or ends in the middle of a day. ``apart_minor`` is what of it
+    no row of its own file has: said by another file before, or told as one sum of several. So opening, rows
+    and ``apart_minor`` add up to closing; it is unknown of statements read before it was kept.
     """
 
     __tablename__ = "bank_statement"
@@ -63,6 +65,7 @@ class BankStatement(SQLModel, table=True):
     closing_on: date
     closing_minor: int = minor()
     whole_closing: bool
+    apart_minor: int | None = minor(null=True)
 
 
 class Batch(SQLModel, table=True):
@@ -121,6 +124,9 @@ class BankEntry(SQLModel, table=True):
     ``new``, ``held`` (its file does not add up), ``waiting`` (a report, until the statement says the same),
     ``applied``, ``noted``, ``queued`` (it has an exception), ``received`` (a receipt has it). Of each
     payment one debit and one credit at the most are applied. ``remittance`` is what the payer wrote.
+
+    ``statement`` is the statement's place in the file. ``again_file_id``: the first file that adds up and says
+    the same, where its own does not.
     """
 
     __tablename__ = "bank_entry"
@@ -145,6 +151,7 @@ class BankEntry(SQLModel, table=True):
             postgresql_where=text("source = 'statement' AND outcome = 'applied' AND amount_minor > 0"),
         ),
         Index("bank_entry_of_payment", "payment_id"),
+        Index("bank_entry_said_again", "again_file_id", postgresql_where=text("again_file_id IS NOT NULL")),
         Index(
             "bank_entry_open",
             "source",
@@ -171,6 +178,8 @@ class BankEntry(SQLModel, table=True):
     remittance: str = Field(sa_column=Column(Text, nullable=False, server_default=text("''")))
     payment_id: UUID | None = link("payment.id", null=True)
     outcome: str = words()
+    statement: int | None = None
+    again_file_id: UUID | None = link("bank_file.id", null=True)
 
 
 class BankException(SQLModel, table=True):

@@ -43,6 +43,7 @@ NOUNS: dict[str, Noun] = {
         Noun("delegation", "chain_id"),
         Noun("batch", "chain_id"),
         Noun("bank_exception", "chain_id", alone=True),
+        Noun("bank_intake", "chain_id"),
         Noun("appropriation", "chain_id"),
         Noun("budget_change", "chain_id"),
     )

@@ -4,6 +4,7 @@ from sqlmodel import SQLModel
 
 from schema import (
     bank,
+    bank_intake,
     budget,
     claims,
     delegation,
@@ -24,6 +25,7 @@ metadata = SQLModel.metadata
 
 __all__ = [
     "bank",
+    "bank_intake",
     "budget",
     "claims",
     "delegation",

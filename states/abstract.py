@@ -66,6 +66,7 @@ ENDS: dict[str, frozenset[str]] = {
     "appropriation": frozenset({"closed", "rejected", "withdrawn"}),
     "budget_change": frozenset({"confirmed", "rejected", "withdrawn"}),
     "bank_exception": frozenset({"explained", "matched", "used", "cleared"}),
+    "bank_intake": frozenset({"recorded"}),
 }
 
 TRACKED: dict[str, Any] = {

@@ -42,6 +42,7 @@ GOAL = {
     "budget_change": "confirmed",
     "batch": "closed",
     "bank_exception": "explained",
+    "bank_intake": "recorded",
 }
 
 

@@ -38,6 +38,7 @@ NOUNS: Mapping[str, Text] = {
     "budget_change": words("预算调整", "Change of budget"),
     "batch": words("银行批次", "Bank batch"),
     "bank_exception": words("银行异常", "Bank exception"),
+    "bank_intake": words("银行来文", "File of the bank"),
 }
 
 STATES: Mapping[str, Mapping[str, Text]] = {
@@ -162,6 +163,7 @@ STATES: Mapping[str, Mapping[str, Text]] = {
         "used": words("已采用", "Used"),
         "cleared": words("对账单已办结", "Cleared by the statement"),
     },
+    "bank_intake": {"recorded": words("已登记", "On record")},
     "appropriation": {
         "proposed": words("待确认", "To be confirmed"),
         "voted": words("执行中", "In force"),

@@ -9,6 +9,7 @@ from functools import lru_cache
 from config.programmes import BUILT_IN_DAYS, Deadline, Programme, Reminder
 from states import (
     bank_exception,
+    bank_intake,
     bank_guards,
     batch,
     budget,
@@ -61,6 +62,7 @@ STATIC: dict[str, tuple[Step, ...]] = {
     "delegation": delegation.STEPS,
     "batch": batch.STEPS,
     "bank_exception": bank_exception.STEPS,
+    "bank_intake": bank_intake.STEPS,
     "appropriation": funding.APPROPRIATION_STEPS,
     "budget_change": budget.STEPS,
 }

@@ -237,6 +237,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
             "batch.answer",
             "batch.close",
             "bank_exception.raise",
+            "bank_intake.record",
             "bank_exception.clear",
         }
     ),

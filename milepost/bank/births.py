@@ -1,8 +1,9 @@
-"""Cases of exceptions that do not exist yet, for one or for a thousand, in one query.
+"""Cases of what stands in the account's chain and does not exist yet: exceptions, files of the bank.
 
 An exception belongs to the project whose payment the bank named or probably meant: it stands in that
 project's chain, under whose lock money is released, so that no release is decided beside it. What names no
-payment is of no project and no programme: it stands in the chain of the account.
+payment is of no project and no programme: it stands in the chain of the account, as files do. Exceptions are
+born by the thousand, in one query.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from uuid import UUID
 
 import psycopg
 
-from milepost.cases import programme_of
+from milepost.cases import person_roles, programme_of
 from milepost.clock import Clock
 from milepost.writes import execute, packed
 from states.case import SYSTEM_ID, Case
@@ -106,4 +107,29 @@ def birth_of(
     return ask_births(conn, clock, actor_id, [order], cache)()[order.request_id]
 
 
-__all__ = ["BORN_IN_SETS", "ask_births", "birth_of"]
+def intake_of(
+    conn: psycopg.Connection[Any], clock: Clock, actor_id: UUID, order: Asked, cache: dict[UUID, Compiled]
+) -> Case:
+    """The case of a file of the bank that is put on record: of the account, for its office."""
+    chain = _id(order.input.get("account_chain_id")) or HOUSE_ID
+    office = str(order.input.get("office_path") or "/")
+    ground = {"chain_id": chain, "programme_id": HOUSE_ID, "office_path": office}
+    case = Case(
+        noun="bank_intake",
+        subject_id=chain,
+        subject=None,
+        project=None,
+        programme=programme_of(conn, cache, HOUSE_ID).programme,
+        actor_id=actor_id,
+        roles=frozenset(person_roles(conn, actor_id, None, office))
+        | ({"system"} if actor_id == SYSTEM_ID else frozenset()),
+        now=clock.now(),
+        today=clock.today(),
+        request_id=order.request_id,
+        facts={"ground": ground, "chain_id": chain, "audience": []},
+    )
+    case.subject_id = case.new_id("subject")
+    return case
+
+
+__all__ = ["BORN_IN_SETS", "ask_births", "birth_of", "intake_of"]

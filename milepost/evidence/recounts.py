@@ -86,6 +86,11 @@ TYPED: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
         tuple(f"bank_exception.{way}" for way in ("explain", "match", "use", "clear")),
         ("note",),
     ),
+    (
+        "bank_intake",
+        ("bank_intake.record",),
+        ("file_id", "number", "register_sha256", "statements_sha256", "words_sha256"),
+    ),
     ("call", ("call.announce",), ("programme_id", "title", "opens_on", "closes_on")),
     ("budget_change", PROPOSALS, ("reason", "paper")),
     *claim_recounts.TYPED,

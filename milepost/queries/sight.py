@@ -29,8 +29,8 @@ SEES: dict[str, frozenset[str]] = {
     "applicant": _PARTS | OWN_REQUESTS,
     "principal_investigator": _PARTS | OWN_REQUESTS,
     "programme_officer": _PARTS | {"round", "task", "objection", "review_request"},
-    "finance_officer": _PARTS | {"bank_exception"},
-    "supervisor": _PARTS | {"round", "task", "objection", "review_request", "bank_exception"},
+    "finance_officer": _PARTS | {"bank_exception", "bank_intake"},
+    "supervisor": _PARTS | {"round", "task", "objection", "review_request", "bank_exception", "bank_intake"},
     "counsel": frozenset({"project", "milestone", "notice"}),
     "evaluator": frozenset({"project"}),
     "expert": frozenset(),
@@ -245,7 +245,7 @@ def _office_wide(session: Session, actor_id: UUID, noun: str, ids: Sequence[UUID
         return _delegations(session, actor_id, ids)
     if noun in BUDGET:
         return _budgets(session, actor_id, noun, ids)
-    if noun in ("batch", "bank_exception"):
+    if noun in ("batch", "bank_exception", "bank_intake"):
         return _of_bank(session, actor_id, noun, ids)
     roles = roles_anywhere(session, actor_id)
     if not (roles if noun == "call" else roles & FUNDS):
@@ -346,7 +346,7 @@ def bank_scope(office: str, project: str = "NULL") -> str:
 
 
 def _of_bank(session: Session, actor_id: UUID, noun: str, ids: Sequence[UUID]) -> dict[UUID, Subject]:
-    """Batches and exceptions of the offices and projects whose bank the actor reads."""
+    """Batches, files and exceptions of the offices and projects whose bank the actor reads."""
     project = "x.project_id" if noun == "bank_exception" else "NULL"
     found = rows(
         session,

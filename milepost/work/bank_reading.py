@@ -71,6 +71,7 @@ class Word:
     party_account: str = field(default="", repr=False)
     remittance: str = ""
     outcome: str = "new"
+    statement: int | None = None
 
     @property
     def id(self) -> UUID:
@@ -147,12 +148,17 @@ class _Reading:
             if wrong:
                 self._doubt("statement_differs", _both(wrong[0]))
             self._register("camt.053", counts, file.findings, closing_on)
+            self._keep(self._words(file.entries(), ours), held=bool(wrong))
             if not wrong:
                 self._stretches([s for s in file.statements if s.number in ours])
-            self._keep(self._words(file.entries(), ours), held=bool(wrong))
 
     def _stretches(self, statements: Iterable[Statement]) -> None:
         """Where each statement begins and ends: one that is missing between two others shows by it."""
+        rows = self.session.conn.execute(
+            "SELECT statement, sum(amount_minor)::bigint FROM bank_entry WHERE file_id = %s GROUP BY 1",
+            (self.file_id,),
+        ).fetchall()
+        here = dict(rows)
         for one in statements:
             opening, closing = one.opening, one.closing
             if opening is None or closing is None or closing.on is None:
@@ -160,8 +166,8 @@ class _Reading:
             opens_on = min(opening.on or one.first_on or closing.on, closing.on)
             self.session.conn.execute(
                 "INSERT INTO bank_statement (file_id, number, account, currency, opens_on, opening_minor, "
-                "whole_opening, closing_on, closing_minor, whole_closing) "
-                "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+                "whole_opening, closing_on, closing_minor, whole_closing, apart_minor) "
+                "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
                 (
                     self.file_id,
                     one.number,
@@ -173,6 +179,7 @@ class _Reading:
                     closing.on,
                     closing.amount_minor,
                     closing.kind == "CLBD",
+                    one.credits_minor + one.debits_minor - here.get(one.number, 0),
                 ),
             )
 
@@ -207,6 +214,7 @@ class _Reading:
                     reason=why,
                     party_account=account_of(party.account.number).number,
                     remittance=" ".join((*part.references, part.remark, entry.note, part.note)).strip(),
+                    statement=entry.statement,
                 )
 
     def _status_report(self) -> None:
@@ -312,6 +320,7 @@ class _Reading:
             [word.remittance[:2000] for word in words],
             [payment_id_of(word.end_to_end) for word in words],
             ["held" if held else word.outcome for word in words],
+            [word.statement for word in words],
         ]
         done = self.session.conn.execute(_KEEP, [self.file_id, *columns])
         self.report.entries += len(words)
@@ -319,16 +328,18 @@ class _Reading:
 
 
 _KEEP = """INSERT INTO bank_entry (id, file_id, source, account, key, part, said, booked_on, amount_minor,
-    currency, end_to_end, reference, reason, party_account, remittance, payment_id, outcome)
+    currency, end_to_end, reference, reason, party_account, remittance, payment_id, outcome, statement)
   SELECT DISTINCT ON (u.id) u.id, %s, u.source, u.account, u.key, u.part, u.said, u.booked_on, u.amount_minor,
-    u.currency, u.end_to_end, u.reference, u.reason, u.party_account, u.remittance, y.id, u.outcome
+    u.currency, u.end_to_end, u.reference, u.reason, u.party_account, u.remittance, y.id, u.outcome,
+    u.statement
   FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::int[], %s::text[], %s::date[], %s::bigint[],
-    %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::uuid[], %s::text[])
+    %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::uuid[], %s::text[],
+    %s::int[])
     AS u(id, source, account, key, part, said, booked_on, amount_minor, currency, end_to_end, reference,
-         reason, party_account, remittance, payment_id, outcome)
+         reason, party_account, remittance, payment_id, outcome, statement)
   LEFT JOIN payment y ON y.id = u.payment_id
   ON CONFLICT (source, account, key, part)
-  DO UPDATE SET outcome = EXCLUDED.outcome, file_id = EXCLUDED.file_id
+  DO UPDATE SET outcome = EXCLUDED.outcome, again_file_id = EXCLUDED.file_id
    WHERE bank_entry.outcome = 'held' AND EXCLUDED.outcome <> 'held'"""
 
 

@@ -28,6 +28,7 @@ from milepost.bank.desk import Desk
 from milepost.bank.files.amounts import amount_text
 from milepost.db import Database, Session
 from milepost.work.bank_exceptions import Doubt, Queue
+from milepost.work.bank_intakes import book, record_files
 from milepost.work.bank_reading import FileReport, read_bank_file
 from milepost.work.bank_words import (
     BOOKABLE,
@@ -113,6 +114,7 @@ def reconcile(session: Session, desk: Desk) -> ReconciliationReport:
         report.busy = True
         return report
     try:
+        record_files(session, desk)
         receive_credits(session, report.received)
         settle_set_offs(session)
         run = _Run(session, desk, report)
@@ -178,7 +180,7 @@ class _Run:
                 doubts.append(("step_refused", entry, refused[entry.payment_id]))
         self._queue(doubts)
         done = [entry for entry in applied if entry.payment_id not in refused]
-        self._mark([entry.id for entry in done], "applied")
+        book(self.session, [entry.id for entry in done], "applied")
         self.queue.clear([entry.payment_id for entry in done if entry.said == "debit" and entry.payment_id])
 
     def _move(self, books: dict[UUID, Books]) -> dict[UUID, str]:
@@ -202,12 +204,6 @@ class _Run:
             elif not outcome.receipt.repeated:
                 self.report.outcomes[outcome.receipt.state] += 1
         return refused
-
-    def _mark(self, ids: list[UUID], outcome: str) -> None:
-        self.session.conn.execute(
-            "UPDATE bank_entry SET outcome = %s WHERE id = ANY(%s) AND outcome IN ('new', 'waiting')",
-            (outcome, ids),
-        )
 
     def _queue(self, doubts: list[tuple[str, Booked, str]]) -> None:
         likely = self._likely([entry for _, entry, _ in doubts if entry.payment_id is None])
@@ -281,8 +277,8 @@ class _Run:
                 doubts.append(Doubt(verdict, row.file_id, params, row.id, row.payment_id))
         self.queue.put(doubts)
         refused = self._take(orders)
-        self._mark([id for payment, id in of.items() if payment not in refused], "applied")
-        self._mark(noted, "noted")
+        book(self.session, [id for payment, id in of.items() if payment not in refused], "applied")
+        book(self.session, noted, "noted")
 
     # -- batches -------------------------------------------------------------------------------------------
 

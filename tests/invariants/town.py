@@ -522,4 +522,5 @@ _STAND: dict[str, Callable[[Town, str], UUID]] = {
     "appropriation": town_budget.appropriation,
     "budget_change": town_budget.change,
     "bank_exception": town_bank.bank_exception,
+    "bank_intake": town_bank.bank_intake,
 }

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from hashlib import sha256
+from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import NAMESPACE_DNS, UUID, uuid5
 
+from milepost.bank.desk import Desk
+from milepost.bank.files.batch import BBAN, Account, Agent, Party
+from milepost.bank.files.rules import BankRules
 from milepost.calendar import is_working_day
 from milepost.programmes import open_chain
+from milepost.work.bank_intakes import record_files
 from states.case import SYSTEM_ID, chain_of_account
 
 if TYPE_CHECKING:
@@ -72,6 +77,7 @@ def batch(town: Town, state: str) -> UUID:
 
 # What a bank said that nobody knows: rows as reading a file leaves them.
 ACCOUNT = "2105400309300000011"
+DESK = Desk(Party("示例科学技术局", Account(ACCOUNT, BBAN), Agent()), BankRules(), Path())
 _FILE = (
     "INSERT INTO bank_file (id, direction, kind, name, sha256, size, at, by_id) "
     "VALUES (%s, 'in', 'camt.053', %s, %s, 1, %s, %s)"
@@ -83,8 +89,10 @@ _ENTRY = (
 )
 
 
-def strange_entry(town: Town, outcome: str = "new", amount: int = 100) -> tuple[UUID, UUID]:
-    """An entry that names nothing, and the file it came in."""
+def strange_entry(
+    town: Town, outcome: str = "new", amount: int = 100, *, recorded: bool = True
+) -> tuple[UUID, UUID]:
+    """An entry that names nothing, and the file it came in, which is on record."""
     number = town.one("SELECT count(*) FROM bank_file")
     file, entry = (uuid5(NAMESPACE_DNS, f"{what}:{number}") for what in ("file", "entry"))
     digest = sha256(file.bytes).hexdigest()
@@ -92,7 +100,16 @@ def strange_entry(town: Town, outcome: str = "new", amount: int = 100) -> tuple[
     conn.execute(_FILE, (file, f"{number}.xml", digest, town.clock.now(), SYSTEM_ID))
     conn.execute(_ENTRY, (entry, file, ACCOUNT, digest, town.clock.today(), -amount, outcome))
     open_chain(conn, chain_of_account(ACCOUNT), "account")
+    if recorded:
+        record_files(town.session, DESK)
     return entry, file
+
+
+def bank_intake(town: Town, state: str) -> UUID:
+    """A file of the bank that is on record."""
+    assert state == "recorded"
+    _, file = strange_entry(town)
+    return UUID(str(town.one("SELECT id FROM bank_intake WHERE file_id = %s", file)))
 
 
 def raised(town: Town, kind: str = "unmatched_entry", **given: object) -> UUID:
