@@ -125,8 +125,8 @@ class BankEntry(SQLModel, table=True):
     ``applied``, ``noted``, ``queued`` (it has an exception), ``received`` (a receipt has it). Of each
     payment one debit and one credit at the most are applied. ``remittance`` is what the payer wrote.
 
-    ``statement`` is the statement's place in the file. ``again_file_id``: the first file that adds up and says
-    the same, where its own does not.
+    ``statement`` is the statement's place in the file. ``again_file_id``: the first file that adds up and
+    says the same, where its own does not.
     """
 
     __tablename__ = "bank_entry"

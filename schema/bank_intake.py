@@ -14,8 +14,8 @@ _ROW = "sha256(convert_to(jsonb_build_array({0})::text, 'UTF8'))"
 _ALL = "encode(sha256(coalesce(string_agg({0}, ''::bytea ORDER BY {1}), ''::bytea)), 'hex')"
 REGISTER_DIGEST = "encode({}, 'hex')".format(
     _ROW.format(
-        "f.id, f.kind, f.name, f.sha256, f.size, extract(epoch FROM f.at), f.by_id, f.batch_id, f.closing_on, "
-        "f.counts, f.findings, f.doubts"
+        "f.id, f.kind, f.name, f.sha256, f.size, extract(epoch FROM f.at), f.by_id, f.batch_id, "
+        "f.closing_on, f.counts, f.findings, f.doubts"
     )
 )
 """The digest of a row of ``bank_file`` (``f``) in hex."""
@@ -67,9 +67,7 @@ class BankBooking(SQLModel, table=True):
     """
 
     __tablename__ = "bank_booking"
-    __table_args__ = (
-        CheckConstraint("outcome IN ('applied', 'noted')", name="bank_booking_outcome_known"),
-    )
+    __table_args__ = (CheckConstraint("outcome IN ('applied', 'noted')", name="bank_booking_outcome_known"),)
 
     entry_id: UUID = Field(foreign_key="bank_entry.id", primary_key=True)
     outcome: str = words()

@@ -1,8 +1,8 @@
 """The step that puts a file of the bank (银行来文) on record, in the chain of the account.
 
-A file says what it says, so nothing follows from this state; but nothing that the file said is booked before it.
-With the digest in the chain, and the chain under the night's root, a file that is exchanged later shows, and so
-does a row of what was read from it.
+A file says what it says, so nothing follows from this state; but nothing that the file said is booked before
+it. With the digest in the chain, and the chain under the night's root, a file that is exchanged later shows,
+and so does a row of what was read from it.
 """
 
 from __future__ import annotations

@@ -108,7 +108,8 @@ class Drawing:
         self.label_x = zone + 30
         self.beside_x = self.label_x + max(ports, default=0) + 12
         self._place()
-        far = self.beside_x + self.box_width if self.boxes else self.spine_right + self._step_overhang()
+        overhang = max(0, self._step_overhang())
+        far = self.beside_x + self.box_width if self.boxes else self.spine_right + overhang
         far += self._across()
         self._draw_line()
         self._draw_beside()

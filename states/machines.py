@@ -9,8 +9,8 @@ from functools import lru_cache
 from config.programmes import BUILT_IN_DAYS, Deadline, Programme, Reminder
 from states import (
     bank_exception,
-    bank_intake,
     bank_guards,
+    bank_intake,
     batch,
     budget,
     budget_guards,

@@ -38,12 +38,20 @@ def verify(terminal: Terminal, root: Root = None) -> int:
 
     held = _checked(root)
     with terminal.database() as database, terminal.progress("核验", "Verifying") as progress:
-        report = check(database, root=held, progress=progress)
+        report = check(database, root=held, progress=progress, files=_bank_files(terminal))
     if terminal.as_json:
         terminal.answer(report.as_json())
     else:
         _tell(terminal, report, held)
     return OK if report.ok else REFUSED
+
+
+def _bank_files(terminal: Terminal) -> Path | None:
+    """Where the bank's files lie once they were read, where payments go by file."""
+    from milepost.bank.desk import desk_of
+
+    desk = desk_of(terminal.settings)
+    return desk.read if desk is not None else None
 
 
 def _tell(terminal: Terminal, report: VerifyReport, root: str | None) -> None:
@@ -76,15 +84,26 @@ def _tell(terminal: Terminal, report: VerifyReport, root: str | None) -> None:
 )
 def evidence(
     terminal: Terminal,
-    project: Annotated[str, typer.Argument(metavar="CODE", help="项目编号 · The project's code.")],
+    project: Annotated[
+        str,
+        typer.Argument(
+            metavar="CODE",
+            help="项目编号；bank 为银行账户 · The project's code, or 'bank' for the account.",
+        ),
+    ],
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="文件 · The file; else CODE.evidence.zip.")
     ] = None,
 ) -> int:
-    from milepost.evidence.export import export_evidence
+    from milepost.bank.desk import desk_of
+    from milepost.evidence.export import export_account, export_evidence
 
+    desk, place = desk_of(terminal.settings), out or Path(f"{project}.evidence.zip")
     with terminal.database() as database:
-        made = export_evidence(database, project, out or Path(f"{project}.evidence.zip"))
+        if project == "bank" and desk is not None:
+            made = export_account(database, desk.account, place, desk.read)
+        else:
+            made = export_evidence(database, project, place)
     faults = [{"code": f.code, "zh": f.zh, "en": f.en} for f in made.report.faults]
     if terminal.as_json:
         terminal.answer(

@@ -1,7 +1,8 @@
 """What batches, bank files, the bank's entries and exceptions claim, counted again from events and payments.
 
 An entry that moved a payment, or that was queued, is held by the event that it led to: its sum, its id, its
-reference, its reason. All that a file said is held by the event that put the file on record (``intake_recounts``).
+reference, its reason. All that a file said is held by the event that put the file on record
+(``intake_recounts``).
 """
 
 from __future__ import annotations
@@ -144,7 +145,8 @@ def _exceptions() -> Iterator[Recount]:
         "what the bank said is not what it was when its exception was raised",
         f"""SELECT x.subject_id, concat_ws(' ', b.end_to_end, b.reference, b.amount_minor), x.input->>'params'
              FROM ({_RAISED}) x LEFT JOIN bank_entry b ON b.id = x.entry_id
-            WHERE x.entry_id IS NOT NULL AND (b.id IS NULL OR coalesce(b.again_file_id, b.file_id)::text <> x.input->>'file_id'
+            WHERE x.entry_id IS NOT NULL AND (b.id IS NULL
+               OR coalesce(b.again_file_id, b.file_id)::text <> x.input->>'file_id'
                OR (x.input->'params' ? 'id' AND ({_BARE.format("end_to_end")}, {_BARE.format("reference")})
                    IS DISTINCT FROM (x.input->'params'->>'id', x.input->'params'->>'reference'))
                OR (x.input->'params' ? 'amount' AND abs(b.amount_minor)::text IS DISTINCT FROM

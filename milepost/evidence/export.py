@@ -1,5 +1,6 @@
 """Writes everything about one project that an outsider needs to check it, with the script that checks it.
 
+Of our account at the bank it does the same: its chain, and the bank's files that were read.
 The bundle is a zip in the format that ``verify_bundle`` describes: events, transfers, documents, the proof
 that the chain's head lies under a seal, and ``verify_bundle.py`` itself. The same database gives the same
 bytes. A chain can only be checked whole, so a bundle holds every event with what was typed, reviews and
@@ -14,8 +15,9 @@ import json
 import os
 import re
 import secrets
+import shutil
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -27,8 +29,10 @@ import psycopg
 
 from milepost.db import Database
 from milepost.evidence import verify_bundle
+from milepost.evidence.bank_folder import placed
 from milepost.evidence.chain import EvidenceError, head_leaf
 from milepost.evidence.merkle import Tree
+from states.case import chain_of_account
 
 _EVENTS = "SELECT seq, prev_hash, body, hash FROM event WHERE chain_id = %s ORDER BY seq"
 _TRANSFERS = """SELECT event_seq, id::text, debit_id::text, credit_id::text, amount_minor, currency, kind
@@ -79,14 +83,32 @@ def export_evidence(database: Database, project: str | UUID, out: Path) -> Expor
 
     Raises ``EvidenceError`` where there is no such project, or no seal over it yet.
     """
+    return _export(database, lambda conn: _project(conn, project), out)
+
+
+def export_account(database: Database, account: str, out: Path, files: Path | None = None) -> Exported:
+    """Write the bundle of our account at the bank: the files that were read, and what names no project.
+
+    ``files`` is the folder where those files lie; what is not there is openly withheld. Raises as above.
+    """
+    chain = chain_of_account(account)
+    return _export(database, lambda conn: (chain, "bank"), out, files)
+
+
+def _export(
+    database: Database,
+    found: Callable[[psycopg.Connection[Any]], tuple[UUID, str]],
+    out: Path,
+    files: Path | None = None,
+) -> Exported:
     fresh = out.with_name(f".{out.name}.{secrets.token_hex(4)}")
     try:
         with database.session() as session, session.conn.transaction():
             session.conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            id, code = _project(session.conn, project)
+            id, code = found(session.conn)
             proof = _proof(session.conn, id)
             with zipfile.ZipFile(fresh, "w", zipfile.ZIP_DEFLATED) as bundle:
-                events = _fill(session.conn, id, proof, _Writer(bundle))
+                events = _fill(session.conn, id, proof, _Writer(bundle), files)
         os.replace(fresh, out)
     finally:
         fresh.unlink(missing_ok=True)
@@ -117,8 +139,8 @@ def _proof(conn: psycopg.Connection[Any], chain: UUID) -> _Proof:
     if newest is None:
         raise EvidenceError(
             "not_sealed_yet",
-            "该项目尚未封存。封存每晚进行；也可现在执行：milepost flow run sealing。",
-            "The project is under no seal yet. Sealing runs every night, or now: milepost flow run sealing.",
+            "尚未封存。封存每晚进行；也可现在执行：milepost flow run sealing。",
+            "It is under no seal yet. Sealing runs every night, or now: milepost flow run sealing.",
         )
     leaves = conn.execute(
         "SELECT chain_id, seq, hash FROM seal_leaf WHERE sealed_on = %s ORDER BY position", newest
@@ -162,7 +184,9 @@ class _Hashing:
         return self._state.hexdigest()
 
 
-def _fill(conn: psycopg.Connection[Any], chain: UUID, proof: _Proof, writer: _Writer) -> int:
+def _fill(
+    conn: psycopg.Connection[Any], chain: UUID, proof: _Proof, writer: _Writer, files: Path | None
+) -> int:
     """Write every file of the bundle; the manifest last, since it lists the others."""
     head: tuple[int, str] = (0, "")
     documents: dict[str, None] = {}
@@ -174,7 +198,7 @@ def _fill(conn: psycopg.Connection[Any], chain: UUID, proof: _Proof, writer: _Wr
             head = (seq, hash.hex())
             documents.update(dict.fromkeys(d["sha256"] for d in json.loads(body).get("documents", ())))
     writer.put("transfers.json", _json(_transfers(conn, chain)))
-    withheld = _documents(conn, documents, writer)
+    withheld = _documents(conn, documents, writer, files)
     root, path = proof.root.hex(), [step.hex() for step in proof.path]
     shown = {"seq": proof.seq, "index": proof.index, "size": proof.size, "path": path, "root": root}
     writer.put("proof.json", _json(shown))
@@ -198,12 +222,16 @@ def _transfers(conn: psycopg.Connection[Any], chain: UUID) -> list[dict[str, Any
 
 
 def _documents(
-    conn: psycopg.Connection[Any], digests: dict[str, None], writer: _Writer
+    conn: psycopg.Connection[Any], digests: dict[str, None], writer: _Writer, files: Path | None
 ) -> list[dict[str, str]]:
     """Write each document that events record; one that is not stored here is openly withheld."""
     withheld = []
     for digest in digests:
         row = conn.execute("SELECT name, content FROM document WHERE sha256 = %s", (digest,)).fetchone()
+        if row is None and files is not None and (path := placed(files, digest)) is not None:
+            with writer.file(f"documents/{digest}{path.suffix.lower()}") as file, path.open("rb") as content:
+                shutil.copyfileobj(content, file)
+            continue
         if row is None:
             withheld.append({"sha256": digest, "reason": "文件未存于本系统 · not stored in this system"})
             continue
@@ -216,4 +244,4 @@ def _json(value: Any) -> bytes:
     return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-__all__ = ["Exported", "export_evidence"]
+__all__ = ["Exported", "export_account", "export_evidence"]

@@ -8,7 +8,8 @@ so memory does not grow with them. What is checked, in this order:
 - every row against its last event, and every figure that rows carry against a recount (``recounts``);
 - every draw of experts computed again from what was committed and the public value (``draws``);
 - every machine against the digest that names it;
-- every seal against its leaves, and every leaf against today's chain, which must still begin with it.
+- every seal against its leaves, and every leaf against today's chain, which must still begin with it;
+- where the bank's files are at hand, each of them against the digest that was put on record.
 
 A rewritten database can be made to agree with itself. What it cannot do is to agree with a root that was
 handed out before: give that root, and an edit, a deletion, a reordering, a cut-off end or a restored old
@@ -25,12 +26,14 @@ from datetime import datetime
 from functools import lru_cache
 from hashlib import sha256
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import psycopg
 
 from milepost.db import Database
+from milepost.evidence.bank_folder import check_folder
 from milepost.evidence.chain import Link, check_chain, head_leaf
 from milepost.evidence.draws import check_draws
 from milepost.evidence.merkle import EMPTY_ROOT, leaf_hash, node_hash
@@ -128,10 +131,17 @@ class _Findings:
         return self._kept + more
 
 
-def verify(database: Database, *, root: str | None = None, progress: Progress | None = None) -> VerifyReport:
+def verify(
+    database: Database,
+    *,
+    root: str | None = None,
+    progress: Progress | None = None,
+    files: Path | None = None,
+) -> VerifyReport:
     """Check the whole database. ``root``: a sealed root in hex, as it was received when the seal was made.
 
-    ``progress`` is told how many events of how many were read.
+    ``progress`` is told how many events of how many were read. ``files``: the folder where the bank's files
+    lie once they were read, which are checked too.
     """
     report, findings = VerifyReport(), _Findings()
     with database.session() as session, session.conn.transaction():
@@ -147,6 +157,9 @@ def verify(database: Database, *, root: str | None = None, progress: Progress | 
             findings.add(fault.code, fault.where, fault.zh, fault.en)
         _check_machines(conn, findings)
         _check_seals(conn, report, findings, root)
+        if files is not None:
+            for code, where, zh, en in check_folder(conn, files):
+                findings.add(code, where, zh, en)
     report.faults = findings.all()
     return report
 

@@ -1,8 +1,8 @@
 """Every file of the bank goes on record before anything that it said counts, and what counts is booked.
 
 Reading a file is one transaction; this is the next one. Whoever dies in between leaves a file that is not on
-record, and the next reconciliation records it first of all. The digests are taken by the database over its own
-rows, so that no file has to fit into memory; ``milepost verify`` takes them again.
+record, and the next reconciliation records it first of all. The digests are taken by the database over its
+own rows, so that no file has to fit into memory; ``milepost verify`` takes them again.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ _READ = f"""SELECT f.kind, f.size, f.sha256, {REGISTER_DIGEST},
  WHERE f.id = %s"""
 # A report that moved its payment before a pass died is applied, whatever it looks like to the next pass.
 _BOOK = f"""INSERT INTO bank_booking (entry_id, outcome, at)
-  SELECT e.id, CASE WHEN e.source = 'report' AND EXISTS (SELECT 1 FROM event v WHERE v.actor_id = '{SYSTEM_ID}'
-      AND v.request_id = 'bank:' || e.id) THEN 'applied' ELSE %s END, %s
+  SELECT e.id, CASE WHEN e.source = 'report' AND EXISTS (SELECT 1 FROM event v
+      WHERE v.actor_id = '{SYSTEM_ID}' AND v.request_id = 'bank:' || e.id) THEN 'applied' ELSE %s END, %s
     FROM bank_entry e WHERE e.id = ANY(%s) AND e.outcome IN ('new', 'waiting')"""
 
 

@@ -16,8 +16,8 @@ from milepost.bank.files.amounts import amount_text
 OUT = ("instructed", "unknown")
 BOOKABLE = (*OUT, "settled")
 FIRST = (date.min, UUID(int=0))
-ENTRIES = """SELECT e.id, coalesce(e.again_file_id, e.file_id), e.said, e.booked_on, e.amount_minor, e.currency, e.end_to_end,
-    e.reference, e.reason, e.party_account, e.payment_id, y.state,
+ENTRIES = """SELECT e.id, coalesce(e.again_file_id, e.file_id), e.said, e.booked_on,
+    e.amount_minor, e.currency, e.end_to_end, e.reference, e.reason, e.party_account, e.payment_id, y.state,
     y.amount_minor - y.offset_minor, y.currency, k.account_no,
     EXISTS (SELECT 1 FROM bank_exception x WHERE x.entry_id = e.id AND x.state = 'matched'
       AND x.likely_id = e.payment_id),
@@ -30,8 +30,8 @@ ENTRIES = """SELECT e.id, coalesce(e.again_file_id, e.file_id), e.said, e.booked
   LEFT JOIN payment y ON y.id = e.payment_id LEFT JOIN payee k ON k.id = y.payee_id
  ORDER BY e.booked_on, e.id"""
 
-REPORTS = """SELECT e.id, coalesce(e.again_file_id, e.file_id), e.booked_on, e.said, e.reference, e.reason, e.payment_id,
-    e.end_to_end, y.state,
+REPORTS = """SELECT e.id, coalesce(e.again_file_id, e.file_id), e.booked_on, e.said, e.reference,
+    e.reason, e.payment_id, e.end_to_end, y.state,
     coalesce(d.debit, false), coalesce(d.credit, false),
     coalesce(d.queued, false) OR EXISTS (SELECT 1 FROM bank_exception l
       WHERE l.tranche_id = y.tranche_id AND l.likely_id = y.id AND l.state = 'open'),

@@ -5,14 +5,19 @@ Each case tampers in a transaction with every trigger off, asks what ``milepost 
 
 from __future__ import annotations
 
+import shutil
 from itertools import count
+from pathlib import Path
 
 import psycopg
 import pytest
 
 from milepost.bank.simulated_files import Answer, Misbehaviour
+from milepost.evidence import verify_bundle
+from milepost.evidence.export import export_account
 from milepost.evidence.recounts import recounts
 from milepost.evidence.verify_database import verify
+from tests.evidence.lived import seal
 from tests.invariants.conftest import Found, found
 from tests.work.files_scene import Loop
 
@@ -63,6 +68,36 @@ TAMPERED = {
     ),
     "another size of our file": ("UPDATE bank_file SET size = size + 1 WHERE direction = 'out'", "bank_file"),
     "our file taken off the register": ("DELETE FROM bank_file WHERE direction = 'out'", "bank_file"),
+    "another digest of the bank's file": (
+        "UPDATE bank_file SET sha256 = repeat('a', 64) WHERE kind = 'pain.002'",
+        "bank_file",
+    ),
+    "another day of the bank's file": ("UPDATE bank_file SET closing_on = NULL", "bank_file"),
+    "a file of the bank put in by hand": (
+        "INSERT INTO bank_file SELECT gen_random_uuid(), direction, kind, name, repeat('b', 64), size, at, "
+        "by_id, batch_id, closing_on, counts, findings, doubts FROM bank_file WHERE kind = 'unknown'",
+        "bank_file",
+    ),
+    "what put a file on record taken away": ("DELETE FROM bank_intake WHERE number = 0", "bank_file"),
+    "a report that nothing came of": (
+        "UPDATE bank_entry SET reason = 'x' WHERE source = 'report' AND said = 'settled'",
+        "bank_entry",
+    ),
+    "what the payer wrote": ("UPDATE bank_entry SET remittance = 'x' WHERE outcome = 'queued'", "bank_entry"),
+    "an entry that nobody read": (
+        "INSERT INTO bank_entry SELECT gen_random_uuid(), file_id, source, account, 'x', part, said, "
+        "booked_on, amount_minor, currency, 'x', reference, reason, party_account, NULL, 'queued' "
+        "FROM bank_entry LIMIT 1",
+        "bank_entry",
+    ),
+    "a closing balance": ("UPDATE bank_statement SET closing_minor = closing_minor - 1", "bank_statement"),
+    "both balances": (
+        "UPDATE bank_statement SET opening_minor = opening_minor + 7, closing_minor = closing_minor + 7",
+        "bank_statement",
+    ),
+    "a statement taken away": ("DELETE FROM bank_statement", "bank_statement"),
+    "a booking taken away": ("DELETE FROM bank_booking WHERE outcome = 'applied'", "bank_entry"),
+    "a booking of another kind": ("UPDATE bank_booking SET outcome = 'noted'", "bank_entry"),
     "what was wrong with a file": ("UPDATE bank_file SET doubts = '{}' WHERE kind = 'unknown'", "bank_file"),
     "who handed the batch over": (
         "UPDATE batch SET handed_by = (SELECT id FROM person WHERE login = 'finance8')",
@@ -123,6 +158,27 @@ TAMPERED = {
     "what it was said to be": ("UPDATE bank_exception SET note = 'x' WHERE state = 'explained'", "value"),
     "what kind it was": ("UPDATE bank_exception SET kind = 'no_word' WHERE state = 'explained'", "value"),
 }
+
+
+def test_a_file_of_the_bank_that_is_swapped_in_its_folder_is_named(loop: Loop, tmp_path: Path) -> None:
+    """By the check of the database, and by the bundle of the account, whose verifier needs no database."""
+    database, folder = loop.town.database, tmp_path / "read"
+    shutil.copytree(loop.desk.read, folder)
+    root = seal(database, loop.today())
+    assert verify(database, root=root, files=folder).ok
+    whole = export_account(database, loop.desk.account, tmp_path / "whole.zip", folder)
+    assert whole.report.ok and "document_withheld" not in {f.code for f in whole.report.notes}
+    assert verify_bundle.verify(whole.path, root).ok
+    held = next(path for path in sorted(folder.iterdir()) if b"camt.053" in path.read_bytes())
+    held.write_bytes(held.read_bytes() + b"<!-- -->")
+    assert [(f.code, f.where) for f in verify(database, files=folder).faults] == [
+        ("bank_file_changed", held.name)
+    ]
+    swapped = export_account(database, loop.desk.account, tmp_path / "swapped.zip", folder)
+    assert {f.code for f in swapped.report.faults} == {"document_unrecorded", "document_missing"}
+    held.unlink()
+    taken = export_account(database, loop.desk.account, tmp_path / "taken.zip", folder)
+    assert taken.report.ok and "document_withheld" in {f.code for f in taken.report.notes}
 
 
 @pytest.mark.parametrize("what", TAMPERED)

@@ -9,6 +9,8 @@ from uuid import UUID, uuid4
 import psycopg
 
 from milepost.documents import store
+from milepost.work.bank_intakes import record_files
+from tests.invariants.town_bank import DESK
 
 if TYPE_CHECKING:
     from tests.invariants.town import Town
@@ -50,7 +52,9 @@ def entry(
 ) -> UUID:
     """A credit as a statement would have brought it, before anything was made of it."""
     by, now = town.people["finance1"].id, town.clock.now()
-    return entry_row(town.session.conn, by, now, amount, remittance, on=on, account=account)
+    made = entry_row(town.session.conn, by, now, amount, remittance, on=on, account=account)
+    record_files(town.session, DESK)
+    return made
 
 
 def entry_row(
