@@ -195,6 +195,8 @@ def _hold(town: Town, entry: Available, subject: UUID) -> str:
 NOUNS = tuple(NOUN_TABLE)
 # Between whom something is, where it is nobody else's.
 PARTIES = {"delegation": ("finance8", "officer2")}
+# Once it is there, nobody has anything to do with it.
+DONE_WITH = ("bank_intake",)
 
 
 @pytest.mark.parametrize("noun", NOUNS)
@@ -213,7 +215,7 @@ def test_what_is_offered_is_done_and_what_is_greyed_is_refused_for_the_same_reas
                 where = f"{noun} {state}: {who} {entry.step.name}"
                 assert said == {r.code for r in entry.refusals}, where
                 done, greyed = done + entry.allowed, greyed + (not entry.allowed)
-    assert done
+    assert done or noun in DONE_WITH
 
 
 @pytest.mark.parametrize("noun", NOUNS)
