@@ -92,8 +92,8 @@ class Change:
     """What a step leaves behind besides the state: columns, rows, and the steps that follow.
 
     ``digests``: SHA-256 in hex of what the step itself fixed, for the event to put on record; ``computed``:
-    sums that it found by itself, by name. ``tell``: mails besides those of the step's row. ``context``: what
-    its mails say more than the event does.
+    sums and days that it found by itself, by name. ``tell``: mails besides those of the step's row.
+    ``context``: what its mails say more than the event does.
     """
 
     set: dict[str, Any] = field(default_factory=dict)
@@ -104,7 +104,7 @@ class Change:
     digests: tuple[str, ...] = ()
     tell: list[Tell] = field(default_factory=list)
     context: dict[str, str] = field(default_factory=dict)
-    computed: dict[str, int] = field(default_factory=dict)
+    computed: dict[str, int | str] = field(default_factory=dict)
 
 
 def account_id(kind: str, owner_id: UUID, currency: str) -> UUID:

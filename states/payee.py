@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import date
 
+from config.programmes import Programme
 from milepost.calendar import deadline
 from schema.inputs import Note, Reason
 from schema.inputs_payees import EnterPayee
@@ -24,21 +25,24 @@ def _enter(case: Case) -> Change:
     return Change(set={"project_id": case.of["id"], "entered_by": case.actor_id, **row})
 
 
-def rests_until(case: Case) -> date | None:
-    """The last day on which a change is not paid to; None for a project's first account."""
-    rules = case.programme.payees
-    if case.of["payee_id"] is None or not rules.rest_days:
+def rest_of(programme: Programme, verified_on: date) -> date | None:
+    """The last day on which a change that was verified on a day is not paid to; None where nothing rests."""
+    rules = programme.payees
+    if not rules.rest_days:
         return None
-    return deadline(case.today, rules.rest_days, rules.rest_unit, source=case.programme.calendar).due
+    return deadline(verified_on, rules.rest_days, rules.rest_unit, source=programme.calendar).due
 
 
 def _verify(case: Case) -> Change:
     """The new version is the payee from now on; what was bound to the one before is voided, planned anew."""
     before, contacts = case.of["payee_id"], case.facts["grantee_contacts"]
+    # A project's first account does not rest.
+    rests_until = rest_of(case.programme, case.today) if before is not None else None
     change = Change(
+        computed={"rests_until": rests_until.isoformat() if rests_until else ""},
         set={
             "verified_by": case.actor_id,
-            "rests_until": rests_until(case),
+            "rests_until": rests_until,
             "contacts": [{"person_id": c["person_id"], "email": c["email"]} for c in contacts if c["active"]],
         },
         project={"payee_id": case.subject_id},

@@ -6,7 +6,8 @@ so memory does not grow with them. What is checked, in this order:
 - every chain from its genesis, from the stored bytes: no gap, no other hash, its head the last event;
 - every event's columns and transfers against what its body says, and nothing beside the bodies;
 - every row against its last event, and every figure that rows carry against a recount (``recounts``);
-- every draw of experts computed again from what was committed and the public value (``draws``);
+- every draw of experts computed again from what was committed and the public value (``draws``), and the day
+  until which each changed account rests (``rests``);
 - every machine against the digest that names it;
 - every seal against its leaves, and every leaf against today's chain, which must still begin with it;
 - where the bank's files are at hand, each of them against the digest that was put on record.
@@ -38,6 +39,7 @@ from milepost.evidence.chain import Link, check_chain, head_leaf
 from milepost.evidence.draws import check_draws
 from milepost.evidence.merkle import EMPTY_ROOT, leaf_hash, node_hash
 from milepost.evidence.recounts import Recount, recounts
+from milepost.evidence.rests import check_rests
 
 SHOWN_MAX = 100
 """How many faults of one code are listed; the rest are counted."""
@@ -155,6 +157,13 @@ def verify(
             _check_recount(conn, recount, findings)
         for fault in check_draws(conn):
             findings.add(fault.code, fault.where, fault.zh, fault.en)
+        for payee, stored, due in check_rests(conn):
+            findings.add(
+                "payee_differs",
+                payee,
+                f"收款账户 {payee} 变更后的观察期止于 {stored}，应为 {due}。",
+                f"The changed account {payee} rests until {stored}, and should until {due}.",
+            )
         _check_machines(conn, findings)
         _check_seals(conn, report, findings, root)
         if files is not None:

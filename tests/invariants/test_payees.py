@@ -15,6 +15,7 @@ import pytest
 
 from milepost.bank.files.pain001_reader import Transfer, read_pain001
 from milepost.documents import store
+from milepost.evidence.rests import check_rests
 from milepost.mail.facts import load_letters
 from milepost.mail.templates import render
 from states.refusals import Refused
@@ -250,6 +251,30 @@ def test_nothing_of_a_verified_account_changes(town: Town, attacker: Conn, chang
     sets = ", ".join(f"{column} = %s" for column in change_of)
     with refused("MP005"):
         attacker.execute(f"UPDATE payee SET {sets} WHERE id = %s", (*change_of.values(), payee))
+
+
+def test_a_rest_that_the_owner_of_the_database_shortened_is_named(town: Town) -> None:
+    """Also of a change verified before its event said the day: that one is counted again."""
+    payee = change(town, town.funded())
+    assert town.database.owner_url
+    with psycopg.connect(town.database.owner_url) as conn:
+        assert list(check_rests(conn)) == []
+        conn.execute("SET LOCAL session_replication_role = replica")
+        unsaid = (
+            "UPDATE event e SET body = n.body, hash = sha256(e.prev_hash || n.body) FROM (SELECT hash, "
+            "convert_to((convert_from(body, 'UTF8')::jsonb - 'computed')::text, 'UTF8') AS body FROM event) n "
+            "WHERE n.hash = e.hash AND e.subject_id = %s AND e.step = 'payee.verify'"
+        )
+        for tampered in (None, unsaid):
+            if tampered:
+                conn.execute(tampered, (payee,))
+                assert list(check_rests(conn)) == []
+            conn.execute("UPDATE payee SET rests_until = rests_until - 1 WHERE id = %s", (payee,))
+            assert [id for id, _, _ in check_rests(conn)] == [str(payee)]
+            conn.execute("UPDATE payee SET rests_until = rests_until + 1 WHERE id = %s", (payee,))
+        conn.execute("UPDATE payee SET rests_until = NULL WHERE id = %s", (payee,))
+        assert [id for id, _, _ in check_rests(conn)] == [str(payee)]
+        conn.rollback()
 
 
 def test_nothing_is_requested_while_the_account_rests(town: Town, attacker: Conn) -> None:
