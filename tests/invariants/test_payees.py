@@ -262,7 +262,8 @@ def test_a_rest_that_the_owner_of_the_database_shortened_is_named(town: Town) ->
         conn.execute("SET LOCAL session_replication_role = replica")
         unsaid = (
             "UPDATE event e SET body = n.body, hash = sha256(e.prev_hash || n.body) FROM (SELECT hash, "
-            "convert_to((convert_from(body, 'UTF8')::jsonb - 'computed')::text, 'UTF8') AS body FROM event) n "
+            "convert_to((convert_from(body, 'UTF8')::jsonb - 'computed')::text, 'UTF8') AS body "
+            "FROM event) n "
             "WHERE n.hash = e.hash AND e.subject_id = %s AND e.step = 'payee.verify'"
         )
         for tampered in (None, unsaid):

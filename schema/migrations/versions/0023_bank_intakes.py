@@ -26,13 +26,12 @@ BRANCH = """WHEN 'bank_intake' THEN
 SAID_AGAIN = ("NEW.file_id = OLD.file_id", "NEW.again_file_id IS NOT DISTINCT FROM OLD.again_file_id")
 BOOKED = (
     "IF NEW.outcome = 'applied' AND NEW.source",
-    """IF (NEW.outcome = 'applied' OR NEW.outcome = 'noted' AND TG_OP = 'UPDATE') AND NOT EXISTS (
-       SELECT 1 FROM bank_booking g WHERE g.entry_id = NEW.id AND g.outcome = NEW.outcome) THEN
-    RAISE EXCEPTION 'what the bank said is applied or noted by its booking alone' USING ERRCODE = 'MP003';
+    """IF TG_OP = 'INSERT' AND NEW.outcome = 'applied' THEN
+    RAISE EXCEPTION 'what the bank said is applied by its booking alone' USING ERRCODE = 'MP003';
   END IF;
   IF NEW.outcome = 'applied' AND NEW.source""",
 )
-FUNCTIONS = ("bank_booking_added()", "bank_words_before_record()")
+FUNCTIONS = ("bank_booking_added()", "bank_entry_needs_booking()", "bank_words_before_record()")
 
 
 def run(statement: str) -> None:

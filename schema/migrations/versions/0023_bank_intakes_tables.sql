@@ -29,8 +29,7 @@ CREATE TABLE bank_booking (
     outcome TEXT NOT NULL,
     at TIMESTAMP WITH TIME ZONE NOT NULL,
     PRIMARY KEY (entry_id),
-    CONSTRAINT bank_booking_outcome_known CHECK (outcome IN ('applied', 'noted')),
-    FOREIGN KEY (entry_id) REFERENCES bank_entry (id)
+    CONSTRAINT bank_booking_outcome_known CHECK (outcome IN ('applied', 'noted'))
 )
 --;
 -- What was marked before had its file's day at the earliest; nothing says more of it.
