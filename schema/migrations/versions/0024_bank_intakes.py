@@ -9,11 +9,11 @@ from pathlib import Path
 from alembic import op
 from sqlalchemy import text
 
-revision = "0023"
-down_revision = "0022"
+revision = "0024"
+down_revision = "0023"
 
 HERE = Path(__file__)
-TABLES = HERE.with_name("0023_bank_intakes_tables.sql")
+TABLES = HERE.with_name("0024_bank_intakes_tables.sql")
 GUARDS = HERE.with_suffix(".sql")
 END = "ELSE NULL;"
 BRANCH = """WHEN 'bank_intake' THEN
