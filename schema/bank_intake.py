@@ -1,12 +1,13 @@
 """Files of the bank on record, and what became of what they said."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint
 from sqlmodel import Field, SQLModel
 
-from schema.columns import key, link, moment, words
+from schema.columns import document, key, link, moment, words
 
 # What a file's digests are taken over, in SQL. Each row is one JSON array in PostgreSQL's own form, and the
 # digest is that of the rows' digests in the order named: so that no row can be moved, changed or left out.
@@ -75,4 +76,43 @@ class BankBooking(SQLModel, table=True):
     at: datetime = moment()
 
 
-__all__ = ["REGISTER_DIGEST", "STATEMENTS_DIGEST", "WORDS_DIGEST", "BankBooking", "BankIntake"]
+class BankExceptionBefore(SQLModel, table=True):
+    """An exception from before exceptions had events. Nobody writes it; ``how`` is explain, match or use.
+
+    What was open of them was raised anew; it stands here as it stood then.
+    """
+
+    __tablename__ = "bank_exception_before"
+    __table_args__ = (
+        CheckConstraint("state IN ('open', 'resolved')", name="bank_exception_state_known"),
+        CheckConstraint(
+            "(state = 'resolved') = "
+            "(resolved_by IS NOT NULL AND resolved_at IS NOT NULL AND note IS NOT NULL)",
+            name="bank_exception_resolved_by_somebody",
+        ),
+    )
+
+    id: UUID = key()
+    kind: str = words()
+    file_id: UUID = link("bank_file.id")
+    entry_id: UUID | None = link("bank_entry.id", null=True)
+    payment_id: UUID | None = link("payment.id", null=True)
+    tranche_id: UUID | None = link("tranche.id", null=True)
+    likely_id: UUID | None = link("payment.id", null=True)
+    params: Any = document()
+    raised_at: datetime = moment()
+    state: str = words()
+    resolved_by: UUID | None = link("person.id", null=True)
+    resolved_at: datetime | None = moment(null=True)
+    how: str | None = words(null=True)
+    note: str | None = words(null=True)
+
+
+__all__ = [
+    "REGISTER_DIGEST",
+    "STATEMENTS_DIGEST",
+    "WORDS_DIGEST",
+    "BankBooking",
+    "BankExceptionBefore",
+    "BankIntake",
+]

@@ -18,7 +18,10 @@ _BARE = "coalesce(nullif(b.{0}, ''), '-')"
 # What was given when an exception was raised.
 _RAISED = f"""SELECT e.subject_id, i.input, nullif(i.input->>'entry_id', '')::uuid AS entry_id FROM event e
   CROSS JOIN LATERAL (SELECT {INPUT.format(e="e")} AS input) i WHERE e.step = 'bank_exception.raise'"""
-_MATCHED = """SELECT DISTINCT ON (entry_id) entry_id, likely_id FROM bank_exception WHERE state = 'matched'
+# What was matched or explained before exceptions had events counts as it was.
+_MATCHED = """SELECT DISTINCT ON (entry_id) entry_id, likely_id FROM (
+   SELECT entry_id, likely_id, resolved_at FROM bank_exception WHERE state = 'matched'
+   UNION ALL SELECT entry_id, likely_id, resolved_at FROM bank_exception_before WHERE how = 'match') m
  ORDER BY entry_id, resolved_at DESC"""
 
 
@@ -161,7 +164,8 @@ def _exceptions() -> Iterator[Recount]:
              LEFT JOIN (SELECT DISTINCT ON (entry_id) entry_id, state FROM bank_exception
                          WHERE entry_id IS NOT NULL ORDER BY entry_id, raised_at DESC, state = 'matched') x
                ON x.entry_id = b.id
-            WHERE CASE WHEN x.state IS NULL THEN b.outcome = 'queued'
+            WHERE CASE WHEN x.state IS NULL THEN b.outcome = 'queued' AND NOT EXISTS (SELECT 1
+                         FROM bank_exception_before o WHERE o.entry_id = b.id AND o.state = 'resolved')
                        WHEN x.state = 'matched' THEN b.outcome = 'queued'
                        ELSE b.outcome NOT IN ('queued', 'received') END""",
     )
