@@ -22,8 +22,8 @@ def old_id(name: str) -> UUID:
     return uuid5(NAMESPACE, f"old:{name}")
 
 
-# The bank's files and words as the seventh revision had them, by name: source, outcome, kind of exception, whether
-# it was cleared up and how.
+# What the bank said, as the seventh revision had it, by name: source, outcome, kind of exception, how
+# it was cleared up.
 FILES = ("statement", "junk", "report")
 SAID = {
     "strange": ("statement", "queued", "unmatched_entry", None),
@@ -65,7 +65,7 @@ def live_before(conn: psycopg.Connection, matched: UUID, person: UUID, now: obje
                 name,
                 said,
                 -amount[0] if source == "statement" else 0,
-                "X" if name == "denied" else "",
+                {"denied": "X", "settled": matched.hex}.get(name, ""),
                 matched if name in ("matched", "settled") else None,
                 outcome,
             ),
@@ -90,7 +90,8 @@ def exception(
     cleared = (person, "2025-03-04", how, "asked") if how else (None, None, None, None)
     conn.execute(
         "INSERT INTO bank_exception (id, kind, file_id, entry_id, likely_id, params, raised_at, state, "
-        "resolved_by, resolved_at, how, note) VALUES (%s, %s, %s, %s, %s, %s, '2025-03-03', %s, %s, %s, %s, %s)",
+        "resolved_by, resolved_at, how, note) "
+        "VALUES (%s, %s, %s, %s, %s, %s, '2025-03-03', %s, %s, %s, %s, %s)",
         (
             old_id(f"exception:{name}"),
             kind,
