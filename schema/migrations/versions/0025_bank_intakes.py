@@ -9,11 +9,11 @@ from pathlib import Path
 from alembic import op
 from sqlalchemy import text
 
-revision = "0024"
-down_revision = "0023"
+revision = "0025"
+down_revision = "0024"
 
 HERE = Path(__file__)
-TABLES = HERE.with_name("0024_bank_intakes_tables.sql")
+TABLES = HERE.with_name("0025_bank_intakes_tables.sql")
 GUARDS = HERE.with_suffix(".sql")
 END = "ELSE NULL;"
 BRANCH = """WHEN 'bank_intake' THEN

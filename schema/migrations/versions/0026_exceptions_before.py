@@ -10,8 +10,8 @@ from pathlib import Path
 from alembic import op
 from sqlalchemy import text
 
-revision = "0025"
-down_revision = "0024"
+revision = "0026"
+down_revision = "0025"
 
 TABLE = Path(__file__).with_suffix(".sql")
 
