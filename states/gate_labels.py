@@ -28,6 +28,7 @@ GATE_LABELS: Mapping[str, Text] = {
     "nothing_owed": words("没有未作决定的应退款", "Nothing is owed back and undecided"),
     "required_reviews_done": words("必要的审查已完成", "The required reviews are done"),
     "spending_verified": words("有可拨的核定支出", "Verified spending is there to be paid for"),
+    "set_off_covered": words("金额不少于约定的抵扣", "The sum is no less than what is set off"),
     "segregated_ledger_evidenced": words("专账核算已认可", "The separate ledger is evidenced"),
     "final_accounts_accepted": words("决算已认可", "The final accounts are accepted"),
     "audit_report_present": words(
@@ -68,6 +69,7 @@ GATE_STEPS: Mapping[str, tuple[str, ...]] = {
     ),
     "required_reviews_done": ("project.record_review",),
     "spending_verified": ("claim.accept",),
+    "set_off_covered": ("receivable.agree_set_off", "receivable.drop_set_off"),
     "expenditure_stated": ("claim.accept",),
     "segregated_ledger_evidenced": ("project.decide_proof",),
     "final_accounts_accepted": ("project.decide_proof",),
@@ -82,6 +84,7 @@ GATE_NOUNS: Mapping[str, str] = {
     "milestone_accepted": "milestone",
     "payee_verified": "payee",
     "nothing_owed": "receivable",
+    "set_off_covered": "receivable",
     "notice_ended": "notice",
     "agreement_signed": "project",
     "acceptance_passed": "project",

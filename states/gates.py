@@ -162,7 +162,7 @@ def gates_of(programme: Programme, code: str) -> tuple[Gate, ...]:
     """
     tranche = tranche_of(programme, code)
     # What is computed is above zero, whether or not the programme says so.
-    always = () if tranche.basis == "fixed" else ("spending_verified",)
+    always = () if tranche.basis == "fixed" else ("spending_verified", "set_off_covered")
     named = tuple(GATES[name] for name in dict.fromkeys((*always, *tranche.gates)))
     first = (project_paying, payment_not_held)
     return (*first, payee_rested, *named) if programme.payees.rest_days else (*first, *named)

@@ -7,7 +7,7 @@ from datetime import timedelta
 from states.case import Case
 from states.gates import gate
 from states.guards import shown
-from states.plans import computed, tranche_of
+from states.plans import computed, sum_now, tranche_of
 from states.refusals import Refusal, refuse
 
 
@@ -33,6 +33,19 @@ def spending_verified(case: Case) -> Refusal | None:
         have, now = shown(case.here["amount_minor"], currency), shown(found.amount_minor, currency)
         return refuse("amount_no_longer_due", have=have, now=now)
     return None
+
+
+@gate
+def set_off_covered(case: Case) -> Refusal | None:
+    """What was agreed to be set off is no more than the sum came to: a computed sum may come to less.
+
+    Stands before every computed tranche, named or not.
+    """
+    offset = case.here["offset_minor"]
+    if not offset or (sum_minor := sum_now(case)) >= offset:
+        return None
+    currency = case.of["currency"]
+    return refuse("set_off_above_sum", need=shown(offset, currency), have=shown(sum_minor, currency))
 
 
 @gate
@@ -64,4 +77,10 @@ def work_package_complete(case: Case) -> Refusal | None:
     return refuse("work_package_open", accepted=accepted or 0, reported=reported or 0)
 
 
-__all__ = ["day_reached", "expenditure_stated", "spending_verified", "work_package_complete"]
+__all__ = [
+    "day_reached",
+    "expenditure_stated",
+    "set_off_covered",
+    "spending_verified",
+    "work_package_complete",
+]

@@ -16,6 +16,7 @@ from tests.claims.conftest import Found
 from tests.invariants.forge import refused
 from tests.invariants.town import Town, programme_text
 from tests.invariants.town_claims import claim, claiming_text, line
+from tests.invariants.town_receivable import owed
 
 pytestmark = pytest.mark.xdist_group("claims")
 
@@ -169,6 +170,29 @@ def test_what_is_agreed_is_committed_to_the_years_of_its_instalments(town: Town)
     # The advance, the first instalment and, at the end, what is held back; the second a year later.
     this, next = 360_000 + 270_000 + 100_000, 270_000
     assert committed(town.session.conn, asked) == {year: this, year + 1: next}
+
+
+def test_a_sum_that_comes_to_less_than_was_set_off_says_by_how_much_and_waits(town: Town) -> None:
+    project = project_of(town)
+    due(town, project, 0)
+    pay(town, project, 0)
+    made = owed(town, project, 300_000)
+    payment = town.payments(project)[1]
+    given = {"payment_id": str(payment), "amount_minor": 200_000, "grounds": "agreement, art. 12"}
+    town.take("officer", "receivable.propose_set_off", made, **given)
+    town.take("finance4", "receivable.agree_set_off", made)
+    spend(town, project, 600_000)
+    # 80 % of 600,000, less the advance of 400,000 before retention, less a tenth: 72,000.
+    with pytest.raises(Refused) as caught:
+        due(town, project, 1)
+    (refusal,) = caught.value.refusals
+    assert refusal.code == "set_off_above_sum" and "?" not in refusal.fact("zh") + refusal.remedy("en")
+    assert dict(refusal.params) == {"need": "2,000.00 CNY", "have": "720.00 CNY"}
+    town.take("finance4", "receivable.drop_set_off", made, reason="the sum came to less")
+    town.take("officer", "receivable.propose_set_off", made, **{**given, "amount_minor": 72_000})
+    town.take("finance4", "receivable.agree_set_off", made)
+    assert due(town, project, 1) == 72_000
+    assert verify(town.database).faults == []
 
 
 ATTACKS = [

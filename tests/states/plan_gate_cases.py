@@ -31,12 +31,17 @@ def cases(case: Make, programme: Programme) -> tuple[dict[str, Case], dict[str, 
         here = {"state": state, "amount_minor": amount}
         return case(here=here, of={"verified_minor": verified}, programme=of, plan={**PLAN, **plan})
 
+    def offset(verified: int, minor: int, state: str = "planned") -> Case:
+        here = {"state": state, "amount_minor": 50, "offset_minor": minor}
+        return case(here=here, of={"verified_minor": verified}, programme=half, plan=PLAN)
+
     def before(day: date | None, until: date | None) -> Case:
         return case(of={"accounts_until": until}, previous={**BEFORE, "due_on": day})
 
     yesterday, tomorrow = TODAY - timedelta(days=1), TODAY + timedelta(days=1)
     is_open = {
         "spending_verified": computed(half, 100),
+        "set_off_covered": offset(100, 50),
         "day_reached": case(tranche={"code": "milestone", "due_on": TODAY}),
         "expenditure_stated": before(TODAY, yesterday),
         "work_package_complete": case(milestone=WHOLE),
@@ -48,6 +53,10 @@ def cases(case: Make, programme: Programme) -> tuple[dict[str, Case], dict[str, 
             (computed(half, 100, "due", 51), "amount_no_longer_due"),
             (computed(kept, 0, held_minor=0), "nothing_held_back"),
             (computed(kept, 0, open=1), "others_unpaid"),
+        ],
+        "set_off_covered": [
+            (offset(100, 51), "set_off_above_sum"),
+            (offset(100, 51, "due"), "set_off_above_sum"),
         ],
         "day_reached": [(case(tranche={"code": "milestone", "due_on": tomorrow}), "day_to_come")],
         "expenditure_stated": [
