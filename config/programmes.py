@@ -284,7 +284,8 @@ class Budget(Shape):
 
     Unspent for ``lapse_after_years`` years, money may be carried over no more and goes back to the treasury
     (two: Budget Law art. 42). ``fits_before_approval``: an award has to fit into what is free of the years
-    that it falls into.
+    that it falls into. ``same_year_refunds_to``: what a grantee pays back through the bank within the fiscal
+    year that it was paid from may go back to that appropriation; of earlier years it is the treasury's.
     """
 
     sources: tuple[Source, ...] = Field(
@@ -292,6 +293,7 @@ class Budget(Shape):
     )
     lapse_after_years: int = Field(default=2, ge=1, le=20)
     fits_before_approval: bool = False
+    same_year_refunds_to: Literal["treasury", "appropriation"] = "treasury"
 
 
 class Lateness(Shape):

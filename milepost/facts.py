@@ -180,6 +180,17 @@ FACTS: dict[str, str] = {
     "set_off": (
         "(SELECT to_jsonb(x) FROM set_off x WHERE x.payment_id = s.id AND x.status IN ('agreed', 'applied'))"
     ),
+    # Appropriations in force that the project was paid from, the last paid first, with what may come home to
+    # each: what was paid from it less what came home of this project before.
+    "homes": LIST.format(
+        "SELECT a.id, a.fiscal_year, a.origin_year, sum(y.amount_minor) - (SELECT coalesce("
+        "sum(w.amount_minor), 0) FROM transfer w JOIN account d ON d.id = w.debit_id "
+        "AND d.kind = 'receivable' AND d.owner_id = p.id JOIN account c ON c.id = w.credit_id "
+        "AND c.owner_id = a.id) AS open_minor FROM payment y JOIN appropriation a "
+        "ON a.id = y.appropriation_id AND a.state = 'voted' AND NOT a.for_interest "
+        "WHERE y.project_id = p.id AND y.state = 'settled' AND y.currency = s.currency "
+        "GROUP BY a.id ORDER BY max(y.settled_on) DESC, a.origin_year DESC, a.id"
+    ),
     "set_offs": LIST.format(
         "SELECT o.*, y.state AS payment_state, y.amount_minor AS payment_minor FROM set_off o "
         "JOIN payment y ON y.id = o.payment_id WHERE o.receivable_id = s.id"

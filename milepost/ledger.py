@@ -18,7 +18,7 @@ class Balance:
     ``appropriated`` (net of what went back to the treasury) less ``held`` and ``released`` is what is left;
     ``released`` is commitment waiting for the bank, plus ``with_bank``, plus ``paid``. Of what was paid,
     ``owed`` is to come back and ``refunded`` came back, to the treasury: neither makes room in an
-    appropriation.
+    appropriation. ``restored`` came back to one within its year: paid no longer, and available again.
     """
 
     currency: str
@@ -30,6 +30,7 @@ class Balance:
     payments_settled: int
     owed_minor: int = 0
     refunded_minor: int = 0
+    restored_minor: int = 0
 
     @property
     def left_minor(self) -> int:
@@ -69,10 +70,11 @@ class Reconciliation:
 
 
 _REFUNDED = """(SELECT coalesce(sum(t.amount_minor), 0)::bigint FROM account d
-    JOIN transfer t ON t.debit_id = d.id JOIN account c ON c.id = t.credit_id AND c.kind = 'treasury'
+    JOIN transfer t ON t.debit_id = d.id JOIN account c ON c.id = t.credit_id AND c.kind IN ({to})
    WHERE d.kind = 'receivable' AND t.kind IN ('posted', 'post') AND {of}
      AND NOT EXISTS (SELECT 1 FROM transfer v WHERE v.reverses_id = t.id))"""
-_REFUNDED_IN_ALL = _REFUNDED.format(of="d.currency = a.currency")
+_REFUNDED_IN_ALL = _REFUNDED.format(to="'treasury'", of="d.currency = a.currency")
+_RESTORED_IN_ALL = _REFUNDED.format(to="'appropriation'", of="d.currency = a.currency")
 _BALANCES = f"""
 SELECT a.currency,
   coalesce(sum(a.credits_posted - a.debits_posted) FILTER (WHERE a.kind = 'appropriation'), 0)::bigint,
@@ -83,14 +85,16 @@ SELECT a.currency,
     + {_REFUNDED_IN_ALL})::bigint,
   (SELECT count(*) FROM payment y WHERE y.currency = a.currency AND y.state = 'settled'),
   coalesce(sum(a.credits_posted - a.debits_posted) FILTER (WHERE a.kind = 'receivable'), 0)::bigint,
-  {_REFUNDED_IN_ALL}
+  {_REFUNDED_IN_ALL}, {_RESTORED_IN_ALL}
 FROM account a GROUP BY a.currency ORDER BY a.currency"""
 
 # What was settled and is to come back, or came back, stands in paid no longer.
 _CLAIMED = (
     "(SELECT coalesce(sum(r.credits_posted - r.debits_posted), 0)::bigint FROM account r "
     "WHERE r.owner_id = a.owner_id AND r.kind = 'receivable' AND r.currency = a.currency) + "
-    + _REFUNDED.format(of="d.owner_id = a.owner_id AND d.currency = a.currency")
+    + _REFUNDED.format(
+        to="'treasury', 'appropriation'", of="d.owner_id = a.owner_id AND d.currency = a.currency"
+    )
 )
 
 # What an account of a project holds against the payments in the states that put it there.

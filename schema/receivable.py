@@ -94,7 +94,8 @@ class Receivable(SQLModel, table=True):
 class Receipt(SQLModel, table=True):
     """Money that came in for a receivable: by an entry of a statement, or by a slip of the treasury.
 
-    ``taken_minor`` was owed, ``over_minor`` was not. Rows never change.
+    ``taken_minor`` was owed, ``over_minor`` was not. ``restored_minor`` of it went back to appropriations of
+    the year, the rest to the treasury. Rows never change.
     """
 
     __table_args__ = (
@@ -104,6 +105,7 @@ class Receipt(SQLModel, table=True):
             "AND taken_minor + over_minor = amount_minor",
             name="receipt_adds_up",
         ),
+        CheckConstraint("restored_minor BETWEEN 0 AND taken_minor", name="receipt_restored_within"),
         Index("receipt_slip_once", "reference", unique=True, postgresql_where=text("entry_id IS NULL")),
     )
 
@@ -114,6 +116,7 @@ class Receipt(SQLModel, table=True):
     amount_minor: int = minor()
     taken_minor: int = minor()
     over_minor: int = minor()
+    restored_minor: int = minor(default=0)
     currency: str = words()
     received_on: date
     reference: str = words()

@@ -18,6 +18,7 @@ from states.case import Case, account_id, chain_of_programme
 from states.interest import is_interest
 from states.receivable import taken_minor
 from states.receivable_plan import left_minor
+from states.refund_homes import homes
 from states.set_offs import standing
 
 
@@ -136,13 +137,11 @@ def _claimed(kind: str) -> Callable[[Case], list[Posting]]:
     return second_phase
 
 
-def _of_claim(case: Case, amount_minor: int, credit: UUID) -> list[Posting]:
+def _of_claim(case: Case, amount_minor: int, credit: UUID, tag: str = "claimed") -> list[Posting]:
     currency = case.here["currency"]
     if not amount_minor:
         return []
-    return [
-        Posting(case.new_id("claimed"), "posted", _own(case, "receivable"), credit, amount_minor, currency)
-    ]
+    return [Posting(case.new_id(tag), "posted", _own(case, "receivable"), credit, amount_minor, currency)]
 
 
 def _home(case: Case) -> UUID:
@@ -151,8 +150,13 @@ def _home(case: Case) -> UUID:
 
 
 def _refund(case: Case) -> list[Posting]:
-    """What was refunded is the treasury's, not the appropriation's; what is too much is nobody's here."""
-    return _of_claim(case, taken_minor(case), _home(case))
+    """What was refunded goes home, else to the treasury; what is too much is nobody's here."""
+    taken = taken_minor(case)
+    back = homes(case, taken)
+    parts = [
+        leg for id, part in back for leg in _of_claim(case, part, _appropriation(case, id), f"claimed:{id}")
+    ]
+    return [*parts, *_of_claim(case, taken - sum(part for _, part in back), _home(case))]
 
 
 def _give_up(case: Case) -> list[Posting]:

@@ -125,6 +125,7 @@ def differences(old: Programme, new: Programme) -> Iterator[Difference]:
         ("claims", "费用申报的科目", "What costs are claimed under"),
         ("retention", "保留金比例", "What is held back"),
         ("late_interest", "逾期利息", "What is owed for paying late"),
+        ("budget", "预算和退款去向", "The budget, and where refunds go"),
         ("before_balance_at_most", "余款之前的上限", "The most that is paid before the balance"),
         ("reminders", "提醒", "Reminders"),
         ("rule_set", "管理办法文件", "The rule set"),

@@ -21,6 +21,7 @@ from states import set_offs
 from states.case import Case, Change, account_id
 from states.receivable_plan import covered_minor, instalments, left_minor, next_due
 from states.reference import reference_of
+from states.refund_homes import homes
 from states.step import SAME, Notify, Step, words
 
 GRANTEE = ("applicant", "principal_investigator")
@@ -102,6 +103,7 @@ def _receive(case: Case) -> Change:
         "amount_minor": amount,
         "taken_minor": taken,
         "over_minor": amount - taken,
+        "restored_minor": sum(part for _, part in homes(case, taken)),
         "currency": row["currency"],
         "received_on": given.received_on if slip else credit["booked_on"],
         "reference": given.reference if slip else credit["reference"],
@@ -199,6 +201,7 @@ STEPS: tuple[Step, ...] = (
         words("退款入账", "Receive"),
         input=Receive,
         guards=("credit_can_be_received",),
+        needs=("homes",),
         effect=_receive,
         choose=_received,
         fresh=True,
@@ -223,6 +226,7 @@ STEPS: tuple[Step, ...] = (
         words("登记多收款", "Record what came in too much"),
         input=Receive,
         guards=("credit_can_be_received",),
+        needs=("homes",),
         effect=_receive,
         fresh=True,
         notify=(Notify("receivable_over", FINANCE),),

@@ -8,7 +8,7 @@ from milepost.evidence.recount_shape import INPUT, Recount
 
 # What left the account of what is owed, by the receivable whose event moved it.
 _MOVED = """SELECT e.subject_id AS id,
-    sum(t.amount_minor) FILTER (WHERE c.kind = 'treasury') AS refunded,
+    sum(t.amount_minor) FILTER (WHERE c.kind IN ('treasury', 'appropriation')) AS refunded,
     sum(t.amount_minor) FILTER (WHERE c.kind = 'paid') AS kept
   FROM transfer t JOIN event e ON e.chain_id = t.chain_id AND e.seq = t.event_seq AND e.noun = 'receivable'
   JOIN account d ON d.id = t.debit_id AND d.kind = 'receivable' JOIN account c ON c.id = t.credit_id
@@ -93,6 +93,25 @@ def receivable_recounts() -> Iterator[Recount]:
              FROM receipt s LEFT JOIN bank_entry b ON b.id = s.entry_id
             WHERE s.entry_id IS NOT NULL AND (b.amount_minor, b.currency, b.booked_on, b.outcome)
                   IS DISTINCT FROM (s.amount_minor, s.currency, s.received_on, 'received')""",
+    )
+    yield Recount(
+        "receipt_differs",
+        "退回预算的金额与划拨、年度或原拨付不符",
+        "what went back to an appropriation is not what was received for it, or not of its year",
+        """SELECT r.id, coalesce(s.restored, 0), coalesce(m.restored, 0) FROM receivable r
+             LEFT JOIN (SELECT receivable_id, sum(restored_minor) AS restored,
+                    array_agg(extract(year FROM received_on)) AS years FROM receipt
+                  WHERE restored_minor > 0 GROUP BY 1) s ON s.receivable_id = r.id
+             LEFT JOIN (SELECT e.subject_id, sum(t.amount_minor) AS restored,
+                    bool_and(a.programme_code = p.programme_code AND NOT a.for_interest) AS own,
+                    array_agg(a.fiscal_year::numeric) AS years
+                  FROM transfer t JOIN event e ON e.chain_id = t.chain_id AND e.seq = t.event_seq
+                  JOIN account d ON d.id = t.debit_id AND d.kind = 'receivable'
+                  JOIN account c ON c.id = t.credit_id AND c.kind = 'appropriation'
+                  JOIN appropriation a ON a.id = c.owner_id JOIN project p ON p.id = t.chain_id
+                 GROUP BY 1) m ON m.subject_id = r.id
+            WHERE coalesce(s.restored, 0) <> coalesce(m.restored, 0)
+               OR NOT coalesce(m.own AND m.years <@ s.years, true)""",
     )
     yield Recount(
         "receipt_differs",

@@ -22,8 +22,9 @@ class Line:
     """One appropriation and its sums in minor units, each from where it is kept.
 
     From the transfers: what came in, went out and was paid (net of ``returned``, which says how much of it
-    came back). From the payments: ``held`` (requested) and ``on_way`` (released, not settled). From the
-    account: ``left``. ``opening`` is what was voted before the first day of the year.
+    came back; ``refunded`` of that from grantees, within the year). From the payments: ``held`` (requested)
+    and ``on_way`` (released, not settled). From the account: ``left``. ``opening`` is what was voted before
+    the first day of the year.
     """
 
     id: UUID
@@ -47,6 +48,7 @@ class Line:
     lapsed: int
     paid: int
     returned: int
+    refunded: int
     on_way: int
     held: int
     left: int
@@ -115,6 +117,9 @@ _LINES = f"""WITH s AS MATERIALIZED (
     FROM s JOIN payment y ON y.appropriation_id = s.id JOIN transfer t ON t.payment_id = y.id
     JOIN account c ON c.id = t.credit_id JOIN account d ON d.id = t.debit_id
    WHERE t.kind = 'posted' AND (c.kind = 'paid' OR d.kind = 'paid') GROUP BY 1
+), home AS (
+  SELECT s.id, sum(t.amount_minor) AS refunded FROM s JOIN transfer t ON t.credit_id = s.account_id
+    JOIN account o ON o.id = t.debit_id AND o.kind = 'receivable' WHERE t.kind = 'posted' GROUP BY 1
 ), open AS (
   SELECT y.appropriation_id AS id,
     sum(y.amount_minor) FILTER (WHERE y.state IN ('released', 'instructed', 'unknown')) AS on_way,
@@ -126,10 +131,12 @@ SELECT {_COLUMNS}, coalesce(m.opening, 0)::bigint AS opening, coalesce(m.voted, 
   coalesce(m.moved_in, 0)::bigint AS moved_in, coalesce(m.moved_out, 0)::bigint AS moved_out,
   coalesce(m.carried_in, 0)::bigint AS carried_in, coalesce(m.carried_out, 0)::bigint AS carried_out,
   coalesce(m.lapsed, 0)::bigint AS lapsed,
-  (coalesce(p.gross, 0) - coalesce(p.returned, 0))::bigint AS paid,
-  coalesce(p.returned, 0)::bigint AS returned,
+  (coalesce(p.gross, 0) - coalesce(p.returned, 0) - coalesce(h.refunded, 0))::bigint AS paid,
+  (coalesce(p.returned, 0) + coalesce(h.refunded, 0))::bigint AS returned,
+  coalesce(h.refunded, 0)::bigint AS refunded,
   coalesce(o.on_way, 0)::bigint AS on_way, coalesce(o.held, 0)::bigint AS held, s.remains AS left
 FROM s LEFT JOIN moved m ON m.id = s.id LEFT JOIN paid p ON p.id = s.id LEFT JOIN open o ON o.id = s.id
+LEFT JOIN home h ON h.id = s.id
 ORDER BY s.fiscal_year DESC, s.programme_code, s.currency, s.office_path, s.origin_year, s.source_rank,
   s.id"""
 

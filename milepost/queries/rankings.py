@@ -131,7 +131,7 @@ def funds(session: Session, programme_code: str, currency: str, but: Sequence[UU
           (SELECT sum(a.drawn_minor - {_GONE})::bigint FROM appropriation s
              JOIN account a ON a.kind = 'appropriation' AND a.owner_id = s.id
            WHERE s.programme_code = %(code)s AND s.fiscal_year = %(year)s AND s.currency = %(currency)s
-             AND s.state = 'voted') AS voted_minor,
+             AND s.state = 'voted' AND NOT s.for_interest) AS voted_minor,
           (SELECT sum(a.credits_posted - a.debits_posted - a.debits_pending)::bigint FROM appropriation s
              JOIN account a ON a.kind = 'appropriation' AND a.owner_id = s.id
            WHERE s.programme_code = %(code)s AND s.fiscal_year = %(year)s AND s.currency = %(currency)s

@@ -26,6 +26,7 @@ BECAME: Mapping[str, Text] = {
     "left": words("剩余", "Left"),
 }
 RETURNED = words("其中退回", "Returned")
+REFUNDED = words("其中承担单位退款", "of which by grantees")
 TAKEN_OFF = frozenset({"decreased", "moved_out"})
 """What is subtracted on the side of what there was."""
 
@@ -67,6 +68,7 @@ __all__ = [
     "OFFICE",
     "ORIGIN",
     "PROGRAMME",
+    "REFUNDED",
     "RETURNED",
     "SOURCE",
     "STATE",

@@ -13,10 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from milepost.evidence.recounts import recounts
+from milepost.queries.budget import lines
 from states.refusals import Refused
 from tests.invariants.conftest import Found
 from tests.invariants.town import Town
-from tests.invariants.town_receivable import BASIS, entry, paid, propose
+from tests.invariants.town_receivable import BASIS, entry, home_text, paid, propose
 
 pytestmark = pytest.mark.xdist_group("refund_histories")
 PAID_TENTHS = 10
@@ -29,7 +30,7 @@ _CLAIMS = [
 
 @pytest.fixture(scope="module")
 def town(found: Found) -> Town:
-    made = found()
+    made = found(programme=home_text())
     # Each history begins with a notice that runs its days: many of them come into another year.
     for year in range(2025, 2029):
         made.vote(10_000_000_000, year=year)
@@ -141,6 +142,10 @@ class Model:
         sums = "SELECT coalesce(sum({})::bigint, 0) FROM receivable WHERE project_id = %s"
         assert town.one(sums.format("received_minor"), self.project) == self.refunded
         assert town.one(sums.format("over_minor"), self.project) == self.over
+        # Whatever came home makes room in its appropriation, and every year still adds up.
+        kept = "SELECT coalesce(sum(restored_minor), 0)::bigint FROM receipt WHERE project_id = %s"
+        assert 0 <= town.one(kept, self.project) <= self.refunded
+        assert [line for line in lines(town.session, None) if line.difference] == []
         for claim in _CLAIMS:
             assert town.all(claim.sql.replace("%", "%%")) == [], claim.en
 

@@ -23,6 +23,14 @@ BASIS: dict[str, Any] = {
 }
 
 
+def home_text() -> str:
+    """A programme whose refunds of the same year go back to the appropriation."""
+    from tests.invariants.town import programme_text
+
+    rule = 'budget = { same_year_refunds_to = "appropriation" }\nrule_set ='
+    return programme_text().replace("rule_set =", rule, 1)
+
+
 def paper(town: Town) -> str:
     """The digest of a document that is there."""
     return store(town.session, "decision.txt", PAPER, town.people["officer"].id, 1000).sha256
@@ -116,4 +124,15 @@ def propose(town: Town, made: UUID, ending: str = "uncollectable", who: str = "f
     town.take(who, "receivable.propose_write_off", made, **given)
 
 
-__all__ = ["BASIS", "entry", "entry_row", "establish", "owed", "paid", "paper", "propose", "receivable"]
+__all__ = [
+    "BASIS",
+    "entry",
+    "entry_row",
+    "establish",
+    "home_text",
+    "owed",
+    "paid",
+    "paper",
+    "propose",
+    "receivable",
+]

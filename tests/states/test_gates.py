@@ -26,6 +26,7 @@ PAYMENT = {
     "state": "due",
     "version": 2,
     "amount_minor": 100,
+    "offset_minor": 0,
     "holds": 0,
     "appropriation_id": None,
     "payee_id": None,
