@@ -99,6 +99,9 @@ def applications(session: Session, actor_id: UUID, scope: Scope) -> list[Row]:
 # What of an appropriation was given back or away by a change of the budget.
 _GONE = """(SELECT coalesce(sum(t.amount_minor), 0) FROM transfer t JOIN account o ON o.id = t.credit_id
   WHERE t.debit_id = a.id AND t.kind = 'posted' AND o.kind IN ('treasury', 'appropriation'))"""
+# What grantees paid back within the year was voted once.
+_HOME = """(SELECT coalesce(sum(t.amount_minor), 0) FROM transfer t JOIN account o ON o.id = t.debit_id
+  WHERE t.credit_id = a.id AND o.kind = 'receivable')"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,14 +131,14 @@ def funds(session: Session, programme_code: str, currency: str, but: Sequence[UU
     found = rows(
         session,
         f"""SELECT
-          (SELECT sum(a.drawn_minor - {_GONE})::bigint FROM appropriation s
+          (SELECT sum(a.drawn_minor - {_GONE} - {_HOME})::bigint FROM appropriation s
              JOIN account a ON a.kind = 'appropriation' AND a.owner_id = s.id
            WHERE s.programme_code = %(code)s AND s.fiscal_year = %(year)s AND s.currency = %(currency)s
              AND s.state = 'voted' AND NOT s.for_interest) AS voted_minor,
           (SELECT sum(a.credits_posted - a.debits_posted - a.debits_pending)::bigint FROM appropriation s
              JOIN account a ON a.kind = 'appropriation' AND a.owner_id = s.id
            WHERE s.programme_code = %(code)s AND s.fiscal_year = %(year)s AND s.currency = %(currency)s
-             AND s.state = 'voted') AS left_minor,
+             AND s.state = 'voted' AND NOT s.for_interest) AS left_minor,
           (SELECT sum(greatest(p.award_minor - {_TAKEN}, 0))::bigint FROM project p
            WHERE p.programme_code = %(code)s AND p.currency = %(currency)s AND p.award_minor IS NOT NULL
              AND p.state NOT IN {_ENDED} AND p.state NOT LIKE 'closed%%' AND p.id <> ALL(%(but)s)
