@@ -17,6 +17,7 @@ from milepost.queries.budget import Line, lines
 from milepost.reports.budget_year import close_report
 from tests.invariants.conftest import Found
 from tests.invariants.town import Town, programme_text
+from tests.invariants.town_budget import close
 from tests.invariants.town_receivable import entry, home_text, owed, paid, paper
 
 pytestmark = pytest.mark.xdist_group("refund_homes")
@@ -90,8 +91,7 @@ def test_money_of_an_earlier_year_and_of_a_closed_one_goes_to_the_treasury(found
     town.accept(town.milestones(project)[1])
     town.payment("settled", project=project, tranche=1)
     assert receive(town, made, 7_000) == 7_000 and purse(town, 2026).refunded == 7_000
-    town.take("finance1", "appropriation.close", town.one(
-        "SELECT id FROM appropriation WHERE fiscal_year = 2025"), reason="year's end")  # fmt: skip
+    close(town, town.one("SELECT id FROM appropriation WHERE fiscal_year = 2025"))
     assert receive(town, made, 1_000, on=date(2025, 12, 31)) == 0
     assert purse(town, 2025).refunded == 2_000
     assert verify(town.database).faults == [] and hold_against(town.session.conn).ok
@@ -110,7 +110,10 @@ def test_a_refund_over_two_appropriations_goes_to_each_no_more_than_it_paid(foun
         .replace("version = 1", "version = 2", 1)
     )
     given = {"fiscal_year": 2025, "currency": "CNY", "amount_minor": SECOND, "source": "more"}
-    more = town.take("finance8", "appropriation.vote", None, programme_id=str(second.id), **given).subject_id
+    more = town.take(
+        "finance8", "appropriation.propose", None, programme_id=str(second.id), **given
+    ).subject_id
+    town.take("finance7", "appropriation.vote", more)
     town.accept(town.milestones(project)[1])
     town.payment("settled", project=project, tranche=1)
     assert receive(town, owed(town, project, SECOND + 500), SECOND + 500) == SECOND + 500
