@@ -5,8 +5,8 @@ from pathlib import Path
 from alembic import op
 from sqlalchemy import text
 
-revision = "0025"
-down_revision = "0024"
+revision = "0027"
+down_revision = "0026"
 
 SQL = Path(__file__).with_suffix(".sql")
 
