@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, timedelta
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import config
+from config.places import shipped
 from config.programme_files import load_programme
 from milepost.calendar import back_from, is_working_day
 from milepost.db import Database
@@ -22,7 +21,7 @@ from milepost.demo.people import HOW_MANY
 from milepost.documents import store
 from milepost.programmes import Published, publish
 
-PROGRAMME = Path(config.__file__).resolve().parent.parent / "examples" / "cost-claims" / "programme.toml"
+PROGRAMME = shipped("examples/cost-claims/programme.toml")
 AWARD_MINOR = 80_000_000
 # Category, payee, invoice, what for, sum in minor units; the file is named after the invoice.
 Cost = tuple[str, str, str, str, int]

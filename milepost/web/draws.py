@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, Response
 
+from config.places import shipped
 from milepost.queries import draws
 from milepost.queries.draws import DrawView
 from milepost.queries.sight import DRAWS, Row
@@ -147,7 +147,7 @@ def show_published(request: Request, visitor: Anyone, after: str = "") -> Respon
     return HTMLResponse(html, headers=headers)
 
 
-METHOD = Path(__file__).resolve().parents[2] / "docs" / "draw.md"
+METHOD = shipped("docs/draw.md")
 """How experts are drawn, for whoever wants to compute a draw without a program of ours."""
 
 
