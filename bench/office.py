@@ -70,7 +70,8 @@ class Office:
                 self._hire(session, name, role)
             for number in range(self.programmes):
                 source = text.replace('"bench-00"', f'"{programme_code(number)}"')
-                publish(session.conn, load_programme(source, name=programme_code(number)), self.clock)
+                loaded = load_programme(source, name=programme_code(number))
+                publish(session.conn, loaded, self.clock, owner_url=self.database.owner_url)
                 self.appropriations.append(self._vote(session, number))
 
     def _hire(self, session: Session, name: str, role: str) -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 from uuid import UUID, uuid5
 
 import psycopg
+from psycopg import errors
 from psycopg.types.json import Jsonb
 
 from config.programme_files import LoadedProgramme, load_programme
 from milepost.clock import Clock
 from milepost.evidence.chain import genesis
+from schema.money import Explained
 from states.case import NAMESPACE, SYSTEM_ID, chain_of_programme
 from states.house import HOUSE_ID, house
 from states.machines import Compiled, compile_programme, static_machines
@@ -44,6 +47,36 @@ def compiled_from(source: str, digest: str) -> Compiled:
         return _compiled[digest]
 
 
+class OwnerNeeded(Explained):
+    """Only the owner of the database says which steps there are; the application's own role may not."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "owner_needed",
+            "本版本的步骤尚未登记，应用的数据库账号无权登记。请设 MILEPOST_MIGRATION_URL 后重试。",
+            "The steps of this version are not registered, and the application's account of the database may "
+            "not do it. Set MILEPOST_MIGRATION_URL and try again.",
+        )
+
+    def __reduce__(self) -> Any:
+        return type(self), ()
+
+
+def _unknown(conn: psycopg.Connection[Any], machines: Iterable[NounMachine]) -> list[NounMachine]:
+    known = {row[0] for row in conn.execute("SELECT id FROM machine WHERE sealed").fetchall()}
+    return sorted({m.id: m for m in machines if m.id not in known}.values(), key=lambda m: m.id)
+
+
+def _register(owner_url: str, machines: Iterable[NounMachine]) -> None:
+    """Write what the database does not know yet, as its owner. Whoever else does it at once does no harm."""
+    try:
+        with psycopg.connect(owner_url, autocommit=True) as owner:
+            for machine in machines:
+                register_machine(owner, machine)
+    except errors.InsufficientPrivilege:
+        raise OwnerNeeded from None
+
+
 def register_machine(conn: psycopg.Connection[Any], machine: NounMachine) -> None:
     """Write the machine's allowed steps and seal it. A machine that is there already stays as it is."""
     with conn.transaction():
@@ -62,22 +95,19 @@ def register_machine(conn: psycopg.Connection[Any], machine: NounMachine) -> Non
         conn.execute("UPDATE machine SET sealed = true WHERE id = %s", (machine.id,))
 
 
-def register_machines(conn: psycopg.Connection[Any], *, thorough: bool = True) -> None:
+def register_machines(conn: psycopg.Connection[Any], owner_url: str, *, thorough: bool = True) -> None:
     """Make this program's machines known, of every published version too: after an upgrade they are others.
 
     What happened under the earlier ones stays theirs. ``thorough`` False looks at the versions only where a
     machine that is the same for all is missing.
     """
-    known = {row[0] for row in conn.execute("SELECT id FROM machine WHERE sealed").fetchall()}
-    everywhere = static_machines().values()
-    if not thorough and all(machine.id in known for machine in everywhere):
+    found = list(static_machines().values())
+    if not thorough and not _unknown(conn, found):
         return
-    found = {machine.id: machine for machine in everywhere}
     for source, digest in conn.execute("SELECT source, digest FROM programme_version").fetchall():
-        found |= {machine.id: machine for machine in compiled_from(source, digest).machines.values()}
-    for id, machine in sorted(found.items()):
-        if id not in known:
-            register_machine(conn, machine)
+        found += compiled_from(source, digest).machines.values()
+    if missing := _unknown(conn, found):
+        _register(owner_url, missing)
 
 
 def ensure_system(conn: psycopg.Connection[Any]) -> None:
@@ -97,16 +127,19 @@ def open_chain(conn: psycopg.Connection[Any], chain_id: UUID, kind: str) -> None
     )
 
 
-def publish(conn: psycopg.Connection[Any], loaded: LoadedProgramme, clock: Clock) -> Published:
+def publish(
+    conn: psycopg.Connection[Any], loaded: LoadedProgramme, clock: Clock, *, owner_url: str
+) -> Published:
     """Store a programme version and its machines; the same text again changes nothing.
 
-    A version once published never changes: another text under its number raises ``VersionTaken``.
+    A version once published never changes: another text under its number raises ``VersionTaken``. Which
+    steps its machines allow is written as the database's owner, or ``OwnerNeeded`` is raised.
     """
     programme = loaded.programme
     compiled = compiled_from(loaded.source_text, loaded.digest)
     ensure_system(conn)
-    for machine in compiled.machines.values():
-        register_machine(conn, machine)
+    if missing := _unknown(conn, compiled.machines.values()):
+        _register(owner_url, missing)
     chain = chain_of_programme(programme.code)
     id = programme_id(programme.code, programme.version)
     with conn.transaction():

@@ -42,7 +42,7 @@ def published(database: Database, programme: str | Path = "city-milestone-subsid
     """A programme by the name of a shipped file or by path, published."""
     path = programme if isinstance(programme, Path) else PROGRAMMES / f"{programme}.toml"
     with database.session() as session:
-        return publish(session.conn, load_programme(path), database.clock)
+        return publish(session.conn, load_programme(path), database.clock, owner_url=database.owner_url)
 
 
 class World(Office):

@@ -11,7 +11,7 @@ from config.programme_problems import ProgrammeError
 from milepost.cli.terminal import REFUSED, USAGE
 from milepost.embedded import EmbeddedError
 from milepost.importing.grants import FolderRefused
-from milepost.programmes import VersionTaken
+from milepost.programmes import OwnerNeeded, VersionTaken
 from states.labels import role_label, worded
 from states.refusals import Refused
 
@@ -38,6 +38,8 @@ def told(error: BaseException) -> Failure | None:
     if isinstance(error, VersionTaken):
         en, _, zh = str(error).partition(" · ")
         return REFUSED, "version_taken", zh, en, {}
+    if isinstance(error, OwnerNeeded):
+        return USAGE, error.code, error.zh, error.en, {}
     if isinstance(error, EmbeddedError):
         return USAGE, "embedded", f"内置数据库无法使用：{error}", str(error), {}
     if isinstance(error, DBAPIError) and error.orig is not None:

@@ -212,8 +212,8 @@ def publish(terminal: Terminal, file: File) -> int:
             _tell(terminal, {"file": file, "ok": False, "problems": problems})
             terminal.line("未发布。", "Not published.")
         return REFUSED
-    with terminal.session(migrated=True) as session:
-        made = put(session.conn, loaded, session.clock)
+    with terminal.database(migrated=True) as database, database.session() as session:
+        made = put(session.conn, loaded, session.clock, owner_url=database.owner_url)
     code, version = loaded.programme.code, loaded.programme.version
     if terminal.as_json:
         terminal.answer(

@@ -75,7 +75,7 @@ class Terminal:
         with open_database(self.settings, clock=clock, pool_size=2, migrated=migrated) as database:
             if migrated:
                 with database.session() as session:
-                    register_machines(session.conn, thorough=False)
+                    register_machines(session.conn, database.owner_url, thorough=False)
             yield database
 
     @contextmanager

@@ -147,7 +147,12 @@ def build_demo(
     clock.set(_at(begins(first, today), 8))
     with database.session() as session:
         published = {
-            code: publish(session.conn, load_programme(PROGRAMMES / f"{code}.toml"), clock)
+            code: publish(
+                session.conn,
+                load_programme(PROGRAMMES / f"{code}.toml"),
+                clock,
+                owner_url=database.owner_url,
+            )
             for code in COURSES
         }
         logins = _enter(session, password_hash)

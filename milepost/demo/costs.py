@@ -109,7 +109,8 @@ class CostClaims:
 
     def _begin(self) -> None:
         with self.database.session() as session:
-            self._published = publish(session.conn, load_programme(PROGRAMME), self.database.clock)
+            programme, owner = load_programme(PROGRAMME), self.database.owner_url
+            self._published = publish(session.conn, programme, self.database.clock, owner_url=owner)
         for year in {self.database.clock.today().year, self.today.year}:
             self._office(1).vote(500_000_000, year=year)
         for unit, topic in ((1, "特种玻璃"), (2, "环保涂层")):

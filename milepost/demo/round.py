@@ -145,7 +145,8 @@ class ReviewRound:
     def _begin(self) -> None:
         with self.database.session() as session:
             programme = load_programme(PROGRAMMES / f"{CODE}.toml")
-            self._published = publish(session.conn, programme, self.database.clock)
+            owner = self.database.owner_url
+            self._published = publish(session.conn, programme, self.database.clock, owner_url=owner)
         office = self._office()
         fill_pool(
             self.database,

@@ -122,7 +122,7 @@ def begin(
     clock.set(table.first_day)
     with database.session() as session:
         cursor = load_cursor(session, folder.digest, table.first_day)
-        published = publish(session.conn, folder.programme, clock)
+        published = publish(session.conn, folder.programme, clock, owner_url=database.owner_url)
         cast = enter_cast(session, folder.imported.grants)
         save_cursor(session, cursor)
     bank = SimulatedBank(database, BEHAVIOUR)

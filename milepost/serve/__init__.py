@@ -25,7 +25,7 @@ from flows.environment import prefect_environment
 from milepost.db import Database
 from milepost.mail.sink import MailSink, SinkError
 from milepost.mail.templates import check_templates
-from milepost.programmes import register_machines, stranded
+from milepost.programmes import OwnerNeeded, register_machines, stranded
 from milepost.runtime import open_database
 from milepost.serve.prefect_child import PrefectChild
 
@@ -82,7 +82,10 @@ def _fit_to_serve(database: Database) -> None:
     with database.session() as session:
         lost = stranded(session.conn)
         if not lost:
-            register_machines(session.conn)
+            try:
+                register_machines(session.conn, database.owner_url)
+            except OwnerNeeded as problem:
+                raise ServeError(f"{problem.en} · {problem.zh}") from None
     if lost:
         raise ServeError(
             f"Rows stand in states that this version does not know: {', '.join(lost)}. Serve with the "

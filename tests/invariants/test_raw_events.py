@@ -241,31 +241,40 @@ def test_an_event_under_another_nouns_machine_is_refused(attacker: Conn, scene: 
         write_event(attacker, {**event, "machine": static_machines()["payment"].id, "role": "system"})
 
 
-def test_a_project_keeps_to_its_own_programmes_machine(attacker: Conn, scene: Scene) -> None:
+def test_a_project_keeps_to_its_own_programmes_machine(owner: Conn, scene: Scene) -> None:
     id = scene.rows["project"]
     machine = "project:borrowed"
-    insert(attacker, "machine", {"id": machine, "noun": "project", "sealed": False})
+    insert(owner, "machine", {"id": machine, "noun": "project", "sealed": False})
     pair = {"step": "project.close", "from_state": "implementation", "to_state": "archived", "role": "system"}
-    insert(attacker, "allowed_step", {"machine": machine, **pair})
-    attacker.execute("UPDATE machine SET sealed = true WHERE id = %s", (machine,))
-    event = forged_event(attacker, "project", id, "project.close", "archived")
+    insert(owner, "allowed_step", {"machine": machine, **pair})
+    owner.execute("UPDATE machine SET sealed = true WHERE id = %s", (machine,))
+    event = forged_event(owner, "project", id, "project.close", "archived")
     with refused("MP002", "MP003"):
-        write_event(attacker, {**event, "machine": machine, "role": "system"})
+        write_event(owner, {**event, "machine": machine, "role": "system"})
 
 
-def test_an_event_under_an_unsealed_machine_is_refused(attacker: Conn, scene: Scene) -> None:
+def test_an_event_under_an_unsealed_machine_is_refused(owner: Conn, scene: Scene) -> None:
     machine = "milestone:open"
-    insert(attacker, "machine", {"id": machine, "noun": "milestone", "sealed": False})
+    insert(owner, "machine", {"id": machine, "noun": "milestone", "sealed": False})
     pair = {"step": "milestone.accept", "from_state": "planned", "to_state": "accepted", "role": "system"}
-    insert(attacker, "allowed_step", {"machine": machine, **pair})
-    event = forged_event(attacker, "milestone", scene.rows["milestone"], "milestone.accept", "accepted")
+    insert(owner, "allowed_step", {"machine": machine, **pair})
+    event = forged_event(owner, "milestone", scene.rows["milestone"], "milestone.accept", "accepted")
     with refused("MP002"):
-        write_event(attacker, {**event, "machine": machine, "role": "system"})
+        write_event(owner, {**event, "machine": machine, "role": "system"})
+
+
+def test_the_application_makes_no_machine_of_its_own(app: Conn) -> None:
+    """With a machine that lets a planned payment be settled, whoever has its password would need no steps."""
+    with refused("42501"):
+        insert(app, "machine", {"id": "payment:mine", "noun": "payment", "sealed": False})
+    app.rollback()
+    with refused("42501"):
+        app.execute("UPDATE machine SET sealed = true")
 
 
 def test_a_sealed_machine_learns_no_new_step(attacker: Conn) -> None:
     pair = {"step": "payment.settle", "from_state": "planned", "to_state": "settled", "role": "applicant"}
-    with refused("MP001"):
+    with refused("MP001" if is_owner(attacker) else "42501"):
         insert(attacker, "allowed_step", {"machine": static_machines()["payment"].id, **pair})
 
 
@@ -377,12 +386,12 @@ def test_a_fake_table_of_events_in_a_temporary_schema_deceives_nobody(app: Conn,
         app.execute("UPDATE project SET holds = 0 WHERE id = %s", (project,))
 
 
-def test_a_fake_machine_in_a_temporary_schema_deceives_nobody(app: Conn) -> None:
-    app.execute("CREATE TEMP TABLE machine (id text, noun text, sealed boolean)")
+def test_a_fake_machine_in_a_temporary_schema_deceives_nobody(owner: Conn) -> None:
+    owner.execute("CREATE TEMP TABLE machine (id text, noun text, sealed boolean)")
     pair = {"step": "payment.settle", "from_state": "planned", "to_state": "settled", "role": "applicant"}
     row = {"machine": static_machines()["payment"].id, **pair}
     with refused("MP001"):
-        app.execute(
+        owner.execute(
             "INSERT INTO public.allowed_step (machine, step, from_state, to_state, role) "
             "VALUES (%(machine)s, %(step)s, %(from_state)s, %(to_state)s, %(role)s)",
             row,

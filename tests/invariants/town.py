@@ -110,7 +110,8 @@ class Town:
 
     def publish(self, text: str) -> Published:
         """Publish a programme's text."""
-        return publish(self.session.conn, load_programme(text, name="town"), self.clock)
+        loaded, owner = load_programme(text, name="town"), self.database.owner_url
+        return publish(self.session.conn, loaded, self.clock, owner_url=owner)
 
     # Steps ------------------------------------------------------------------------------------------------
 
