@@ -2,8 +2,7 @@
 
 Nothing here repeats a rule. A ``World`` is what can be told apart about one project: its state, the columns
 that rules depend on and that never change back (``TRACKED``), and the states of its parts. For each world a
-``Case`` is built and the very functions that decide in the product are called with it. Three kinds of facts
-are data here:
+``Case`` is built and the functions that decide in the product are called with it. Facts that are data here:
 
 - ``TRACKED`` columns belong to the world; a step's effect writes them.
 - ``ENVIRONMENT`` facts come and go at people's will (a hold, a payee, the year's money). They are taken to
