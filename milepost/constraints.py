@@ -20,6 +20,7 @@ CONSTRAINTS: dict[str, Callable[[], Refusal]] = {
     "claim_two_people": lambda: refuse("claim_own"),
     "batch_two_people": lambda: refuse("batch_same_person"),
     "budget_two_people": lambda: refuse("budget_same_person"),
+    "claim_reopened_by_two": lambda: refuse("reopening_same_person"),
     "appropriation_two_people": lambda: refuse("budget_same_person"),
     "year_closed_by_two_people": lambda: refuse("close_same_person"),
     "appropriation_once": lambda: refuse("exists_already", what="appropriation"),

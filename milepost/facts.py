@@ -150,6 +150,31 @@ FACTS: dict[str, str] = {
         "SELECT id, kind, handed_by FROM proof WHERE project_id = p.id AND decided_at IS NULL"
     ),
     "claims": LIST.format("SELECT id, number, state FROM claim WHERE project_id = p.id"),
+    "claim_payments": LIST.format(
+        "SELECT t.number, y.state FROM payment y JOIN tranche t ON t.id = y.tranche_id "
+        "WHERE y.project_id = p.id AND t.basis = 'verified' "
+        "AND y.state NOT IN ('planned', 'settled', 'returned', 'void')"
+    ),
+    # The last tranche that is computed from claims, what all up to it may come to, what was taken of it, what
+    # of that is owed back by a decision, and how many such tranches are still to be paid.
+    "claims_earned": (
+        "(SELECT to_jsonb(x) FROM (SELECT t.code, "
+        "(SELECT sum(u.amount_minor + u.retained_minor) FROM tranche u WHERE u.project_id = p.id "
+        "AND u.number <= t.number AND u.basis IN ('fixed', 'verified'))::bigint AS ceiling_minor, "
+        "(SELECT coalesce(sum(y.amount_minor + coalesce(u.held_minor, u.retained_minor)), 0) FROM payment y "
+        "JOIN tranche u ON u.id = y.tranche_id WHERE y.project_id = p.id "
+        "AND u.basis IN ('fixed', 'verified') "
+        "AND y.state NOT IN ('planned', 'returned', 'void'))::bigint AS taken_minor, "
+        "(SELECT coalesce(sum(r.amount_minor), 0) FROM receivable r WHERE r.project_id = p.id "
+        "AND r.state NOT IN ('proposed', 'cancelled'))::bigint AS owed_minor, "
+        "(SELECT count(*) FROM tranche u WHERE u.project_id = p.id AND u.basis = 'verified' "
+        "AND u.paid_minor = 0) AS open "
+        "FROM tranche t WHERE t.project_id = p.id AND t.basis = 'verified' ORDER BY t.number DESC LIMIT 1) x)"
+    ),
+    "other_claims_until": (
+        "(SELECT max(c.period_to)::text FROM claim c WHERE c.project_id = p.id AND c.state = 'accepted' "
+        "AND c.id <> s.id)"
+    ),
     "claim_lines": LIST.format(
         "SELECT id, number, category, amount_minor, allowed_minor FROM claim_line "
         "WHERE claim_id = s.id AND live ORDER BY number"

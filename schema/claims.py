@@ -16,6 +16,7 @@ class Claim(SQLModel, table=True):
     """A claim for a period. ``lines`` is the draft as typed; handed in, it becomes rows of ``ClaimLine``.
 
     ``claimed_minor`` and ``allowed_minor`` are of the last submission; nothing is allowed before acceptance.
+    ``reopening_by`` proposed to examine an accepted one once more, ``reopened_by`` agreed, the last time.
     """
 
     __table_args__ = (
@@ -23,6 +24,8 @@ class Claim(SQLModel, table=True):
         CheckConstraint("period_to >= period_from", name="claim_period_in_order"),
         CheckConstraint("allowed_minor BETWEEN 0 AND claimed_minor", name="claim_allowed_within"),
         CheckConstraint("decided_by IS NULL OR decided_by <> submitted_by", name="claim_two_people"),
+        CheckConstraint("reopened_by IS NULL OR reopened_by <> reopening_by", name="claim_reopened_by_two"),
+        CheckConstraint("(reopening_by IS NULL) = (reopening_reason IS NULL)", name="reopening_has_reason"),
         Index("claim_by_state", "state", "id"),
     )
 
@@ -43,6 +46,9 @@ class Claim(SQLModel, table=True):
     opinion: str | None = words(null=True)
     state: str = words()
     version: int
+    reopening_by: UUID | None = link("person.id", null=True)
+    reopening_reason: str | None = words(null=True)
+    reopened_by: UUID | None = link("person.id", null=True)
 
 
 class ClaimLine(SQLModel, table=True):

@@ -1,7 +1,8 @@
 """The steps of a cost claim: drafted, handed in, examined line by line, accepted or returned.
 
 Handing it in writes its lines as rows; an examiner's findings are all that is written to them afterwards.
-Verified spending of a project is what is allowed in its accepted claims, and nothing else.
+Verified spending of a project is what is allowed in its accepted claims, and nothing else. An accepted claim
+is examined once more when one person proposes it and another agrees (``states.reopening``).
 """
 
 from __future__ import annotations
@@ -116,6 +117,33 @@ def _let_go(case: Case) -> list[tuple[str, Any, dict[str, Any]]]:
     return [("claim_line", line["id"], {"live": False}) for line in case.facts["claim_lines"]]
 
 
+def _propose_reopen(case: Case) -> Change:
+    return Change(
+        set={"reopening_by": case.actor_id, "reopening_reason": case.input.reason, "reopened_by": None}
+    )
+
+
+def _keep_accepted(case: Case) -> Change:
+    return Change(set={"reopening_by": None, "reopening_reason": None})
+
+
+def _reopen(case: Case) -> Change:
+    """It is examined once more; until it is accepted again nothing of it is verified spending."""
+    return Change(
+        set={
+            "allowed_minor": 0,
+            "decided_by": None,
+            "decided_on": None,
+            "opinion": None,
+            "reopened_by": case.actor_id,
+        },
+        project={
+            "verified_minor": case.of["verified_minor"] - case.here["allowed_minor"],
+            "accounts_until": case.facts["other_claims_until"],
+        },
+    )
+
+
 def _return(case: Case) -> Change:
     return Change(
         set={"decided_by": case.actor_id, "decided_on": case.today, "opinion": case.input.reason},
@@ -174,7 +202,7 @@ STEPS: tuple[Step, ...] = (
         "accepted",
         words("审定费用申报", "Accept the claim"),
         input=Note,
-        guards=("claim_of_another", "claim_examined", "claim_allowed_within_caps"),
+        guards=("claim_of_another", "claim_examined", "claim_allowed_within_caps", "nothing_overpaid"),
         needs=("claim_lines",),
         effect=_accept,
         notify=(Notify("claim_accepted", (*GRANTEE, "finance_officer")),),
@@ -189,6 +217,41 @@ STEPS: tuple[Step, ...] = (
         needs=("claim_lines",),
         effect=_return,
         notify=(Notify("claim_returned", GRANTEE),),
+    ),
+    Step(
+        "claim.propose_reopen",
+        ("accepted",),
+        SAME,
+        words("提出重新审核", "Propose to reopen the claim"),
+        input=Reason,
+        guards=("claim_of_another", "reopening_not_proposed", "project_funded", "no_claim_payment_underway"),
+        effect=_propose_reopen,
+    ),
+    Step(
+        "claim.reopen",
+        ("accepted",),
+        "submitted",
+        words("同意重新审核", "Reopen the claim"),
+        input=Note,
+        guards=(
+            "claim_of_another",
+            "reopening_proposed",
+            "reopening_proposed_by_another",
+            "project_funded",
+            "no_claim_payment_underway",
+        ),
+        needs=("other_claims_until",),
+        effect=_reopen,
+        notify=(Notify("claim_reopened", (*GRANTEE, "finance_officer")),),
+    ),
+    Step(
+        "claim.keep_accepted",
+        ("accepted",),
+        SAME,
+        words("维持审定", "Leave the claim accepted"),
+        input=Reason,
+        guards=("claim_of_another", "reopening_proposed"),
+        effect=_keep_accepted,
     ),
     Step(
         "claim.withdraw",

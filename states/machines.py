@@ -29,6 +29,7 @@ from states import (
     proofs,
     receivable,
     receivable_guards,
+    reopening,
     review,
     review_guards,
     review_requests,
@@ -44,7 +45,7 @@ from states.step import NounMachine, Step
 assert (
     review_guards and bank_guards and payment_guards and receivable_guards and claim_guards and budget_guards
 )
-assert payee_guards and plan_gates and proofs
+assert payee_guards and plan_gates and proofs and reopening
 
 STATIC: dict[str, tuple[Step, ...]] = {
     "milestone": milestone.STEPS,

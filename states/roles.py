@@ -27,7 +27,14 @@ _CLAIMING = {
     "project.set_budget",
     "project.hand_in_proof",
 }
-_EXAMINING = {"claim.examine", "claim.accept", "claim.return"}
+_EXAMINING = {
+    "claim.examine",
+    "claim.accept",
+    "claim.return",
+    "claim.propose_reopen",
+    "claim.reopen",
+    "claim.keep_accepted",
+}
 
 PERMISSIONS: dict[str, frozenset[str]] = {
     "applicant": frozenset(

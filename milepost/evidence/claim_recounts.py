@@ -28,6 +28,26 @@ CLAIMS: tuple[tuple[str, str, str, str], ...] = (
                OR (c.state IN ('submitted', 'accepted')) <> coalesce(l.live, false)""",
     ),
     (
+        "claim_people_differ",
+        "重新审核的提出人、理由或同意人与事件所载不符",
+        "who proposed or agreed to reopen a claim, or why, is not what the events say",
+        f"""SELECT c.id, concat_ws('/', c.reopening_by, c.reopening_reason, c.reopened_by),
+                  concat_ws('/', x.by, x.reason, y.by)
+             FROM claim c
+             LEFT JOIN LATERAL (SELECT e.subject_seq, e.step = 'claim.propose_reopen' AS proposed,
+                 CASE WHEN e.step = 'claim.propose_reopen' THEN e.actor_id END AS by,
+                 CASE WHEN e.step = 'claim.propose_reopen' THEN {_INPUT.format(e="e")}->>'reason' END
+                   AS reason
+                 FROM event e WHERE e.subject_id = c.id
+                  AND e.step IN ('claim.propose_reopen', 'claim.keep_accepted')
+                 ORDER BY e.subject_seq DESC LIMIT 1) x ON true
+             LEFT JOIN LATERAL (SELECT e.actor_id AS by FROM event e WHERE e.subject_id = c.id
+                  AND e.step = 'claim.reopen' AND x.proposed AND e.subject_seq > x.subject_seq
+                 ORDER BY e.subject_seq DESC LIMIT 1) y ON true
+            WHERE (c.reopening_by, c.reopening_reason, c.reopened_by)
+                  IS DISTINCT FROM (x.by, x.reason, y.by)""",
+    ),
+    (
         "claim_differs",
         "费用明细与提交时不符",
         "a line of a cost claim is not what was handed in",

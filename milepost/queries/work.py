@@ -102,6 +102,10 @@ _SQL = f"""WITH {OWN}, item AS (
      AND EXISTS (SELECT 1 FROM mine g WHERE g.role = 'finance_officer'
        AND starts_with(a.office_path, g.office_path))
   UNION ALL
+  SELECT 'claim', c.id, c.project_id, NULL, NULL FROM claim c JOIN project p ON p.id = c.project_id
+   WHERE c.state = 'accepted' AND c.reopening_by <> %(actor)s AND c.reopened_by IS NULL
+     AND ({_FINANCE} OR {_OFFICER})
+  UNION ALL
   SELECT 'delegation', v.id, NULL, v.from_on, NULL FROM delegation v
    WHERE v.state = 'granted' AND v.delegate_id = %(actor)s AND v.until_on >= %(today)s
   UNION ALL

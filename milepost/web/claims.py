@@ -42,6 +42,7 @@ class ClaimPage:
     offers: list[Offer]
     names: dict[str, str]
     writable: bool
+    staff: bool
     report: ClaimReport | None = None
     wrong: str = ""
     refusals: tuple[Refusal, ...] = ()
@@ -67,6 +68,7 @@ def _drawn(visitor: Visitor, id: UUID, *, status: int = 200, **more: Any) -> Res
         project=project_code(visitor.session, found.subject.project_id),
         offers=offers,
         names={code: said(category.text, visitor.locale) for code, category in known.items()},
+        staff=found.subject.sight.names,
         writable=any(offer.step.name == "claim.save" and offer.allowed for offer in offers),
         **more,
     )

@@ -41,6 +41,8 @@ _NO_OCCASION = frozenset(
         "vote_of_another",
         "close_not_proposed",
         "close_waits",
+        "reopening_not_proposed",
+        "reopening_waits",
         "purse_not_closed",
         "lapse_due",
         "lapse_not_due",

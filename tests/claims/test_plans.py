@@ -11,9 +11,11 @@ import pytest
 
 from milepost.evidence.verify_database import verify
 from milepost.queries.commitments import Asked, committed
+from milepost.queries.work import work
 from states.refusals import Refused
 from tests.claims.conftest import Found
-from tests.invariants.forge import refused
+from tests.invariants import town_receivable
+from tests.invariants.forge import forged_event, refused, write_event
 from tests.invariants.town import Town, programme_text
 from tests.invariants.town_claims import claim, claiming_text, line
 from tests.invariants.town_receivable import owed
@@ -230,3 +232,85 @@ def test_raw_sql_neither_computes_a_sum_nor_hides_that_it_was_changed(town: Town
             with conn.transaction(force_rollback=True):
                 conn.execute(sql, ids)
                 assert code in {each.code for each in recounts() if conn.execute(each.sql).fetchone()}, sql
+
+
+# Examined once more ---------------------------------------------------------------------------------------
+
+
+def refusals(town: Town, who: str, step: str, id: UUID, **given: Any) -> list[str]:
+    with pytest.raises(Refused) as caught:
+        town.take(who, step, id, **given)
+    return [refusal.code for refusal in caught.value.refusals]
+
+
+def allow_again(town: Town, claim: UUID, amount: int) -> None:
+    finding = {"number": 1, "allowed_minor": amount, "reason": "half of it was another project's"}
+    town.take("finance1", "claim.examine", claim, findings=[finding])
+
+
+def test_what_was_paid_on_a_reopened_claim_is_deducted_from_the_next_tranche_or_owed_back(town: Town) -> None:
+    town.clock.set(date(2025, 3, 3))
+    project = project_of(town)
+    due(town, project, 0)
+    pay(town, project, 0)
+    first = claim(town, "accepted", project=project, lines=[line(town, 700_000)])
+    # 80 % of 700,000 less the advance of 400,000, of which a tenth is kept: 144,000.
+    assert due(town, project, 1) == 144_000
+    assert refusals(town, "finance1", "claim.propose_reopen", first, reason="x") == ["claim_payment_underway"]
+    pay(town, project, 1)
+    assert refusals(town, "finance2", "claim.reopen", first) == ["reopening_not_proposed"]
+    town.take("finance1", "claim.propose_reopen", first, reason="an invoice of another project")
+    assert refusals(town, "finance1", "claim.reopen", first) == ["reopening_same_person"]
+    waiting = work(town.session, town.people["officer"].id, limit=500).rows
+    assert first in {row["subject_id"] for row in waiting}
+    assert town.take("officer", "claim.reopen", first).state == "submitted"
+    assert town.one("SELECT verified_minor FROM project WHERE id = %s", project) == 0
+    allow_again(town, first, 550_000)
+    # One interim tranche is still to come: what was paid too much is taken off it.
+    town.take("finance1", "claim.accept", first)
+    assert town.one("SELECT verified_minor FROM project WHERE id = %s", project) == 550_000
+    town.clock.set(date(2025, 12, 1))
+    spend(town, project, 200_000)
+    # 80 % of 750,000 is 600,000; 560,000 was taken, though only 440,000 had been earned.
+    assert due(town, project, 2) == 36_000
+    pay(town, project, 2)
+    # Now no tranche is left: with less it is accepted only once the difference is owed back.
+    town.take("officer", "claim.propose_reopen", first, reason="the other half as well")
+    town.take("finance2", "claim.reopen", first)
+    allow_again(town, first, 540_000)
+    [refusal] = refusals(town, "finance1", "claim.accept", first)
+    assert refusal == "claim_overpaid"
+    owed = town_receivable.establish(town, project, 8_000)
+    assert refusals(town, "finance1", "claim.accept", first) == ["claim_overpaid"], "nobody confirmed it yet"
+    town.take("finance2", "receivable.confirm", owed)
+    town.take("finance1", "claim.accept", first)
+    assert verify(town.database).faults == []
+
+
+def test_a_reopening_is_dropped_by_anybody_and_proposed_anew(town: Town) -> None:
+    made = claim(town, "accepted", project=project_of(town), lines=[line(town, 10_000)])
+    town.take("finance1", "claim.propose_reopen", made, reason="x")
+    assert refusals(town, "finance2", "claim.propose_reopen", made, reason="y") == ["reopening_waits"]
+    town.take("finance1", "claim.keep_accepted", made, reason="looked again")
+    assert refusals(town, "finance2", "claim.reopen", made) == ["reopening_not_proposed"]
+    town.take("finance1", "claim.propose_reopen", made, reason="again")
+    town.take("finance2", "claim.reopen", made)
+    town.take("finance1", "claim.accept", made)
+    # A second time needs two people as well, and not those of the first.
+    assert refusals(town, "finance2", "claim.reopen", made) == ["reopening_not_proposed"]
+    assert verify(town.database).faults == []
+
+
+@pytest.mark.parametrize("columns", ["", "reopened_by = reopening_by", "reopening_by = %(other)s"])
+def test_no_acceptance_is_taken_back_by_sql(town: Town, columns: str) -> None:
+    made = claim(town, "accepted", project=project_of(town), lines=[line(town, 10_000)])
+    town.take("finance1", "claim.propose_reopen", made, reason="x")
+    with psycopg.connect(town.database.url) as conn:
+        event = forged_event(conn, "claim", made, "claim.reopen", "submitted")
+        more = {"allowed_minor": 0}
+        if columns.startswith("reopened_by"):
+            more["reopened_by"] = town.people["finance1"].id
+        elif columns:
+            more |= {"reopening_by": town.people["finance3"].id, "reopened_by": event["actor_id"]}
+        with refused("MP005", "claim_reopened_by_two"):
+            write_event(conn, event, **more)

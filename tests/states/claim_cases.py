@@ -64,6 +64,18 @@ def table(case: Make, programme: Programme) -> dict[str, tuple[Case, list[tuple[
         rows = [{"number": n, "amount_minor": 10, "allowed_minor": a} for n, a in enumerate(allowed, start=1)]
         return {"claim_lines": rows}
 
+    def earned(allowed: int, **changes: Any) -> Case:
+        """A project that was paid 100 in all, of which claims have to cover 100 at 100 %."""
+        plan = {"code": "last", "ceiling_minor": 100, "taken_minor": 100, "owed_minor": 0, "open": 0}
+        tranche = programme.tranches[0].model_copy(update={"code": "last", "basis": "verified"})
+        paying = programme.model_copy(update={"tranches": (tranche,)})
+        facts = {"claims_earned": {**plan, **changes}, "claim_lines": [{"allowed_minor": allowed}]}
+        row = {"verified_minor": 40, "currency": "CNY"}
+        return case(of=row, here={"currency": "CNY"}, facts=facts, programme=paying)
+
+    waits = {"reopening_by": OTHER, "reopened_by": None}
+    never, over = {"reopening_by": None, "reopened_by": None}, {"reopening_by": OTHER, "reopened_by": ME}
+
     def papers(by: UUID = OTHER, given: UUID = OTHER) -> Case:
         decided = DecideProof(proof_id=given, outcome="accepted", opinion="o")
         return case(given=decided, facts={"proofs": [{"id": str(OTHER), "handed_by": str(by)}]})
@@ -71,6 +83,20 @@ def table(case: Make, programme: Programme) -> dict[str, tuple[Case, list[tuple[
     indirect = {**LINE, "category": "indirect", "evidence": None}
     dear = {**LINE, "category": "equipment", "amount_minor": 51}
     return {
+        "reopening_not_proposed": (case(here=over), [(case(here=waits), "reopening_waits")]),
+        "reopening_proposed": (
+            case(here=waits),
+            [(case(here=never), "reopening_not_proposed"), (case(here=over), "reopening_not_proposed")],
+        ),
+        "reopening_proposed_by_another": (
+            case(here=waits),
+            [(case(here={**waits, "reopening_by": ME}), "reopening_same_person")],
+        ),
+        "no_claim_payment_underway": (
+            case(facts={"claim_payments": []}),
+            [(case(facts={"claim_payments": [{"number": 2, "state": "due"}]}), "claim_payment_underway")],
+        ),
+        "nothing_overpaid": (earned(60), [(earned(59), "claim_overpaid")]),
         "proof_waits": (
             papers(),
             [

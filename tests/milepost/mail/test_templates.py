@@ -269,6 +269,8 @@ def _claims(world: World) -> None:
     findings = [{"number": n, "allowed_minor": line["amount_minor"]} for n, line in enumerate(both, start=1)]
     claiming.take("finance_officer", "claim.examine", claim, findings=findings)
     claiming.take("finance_officer", "claim.accept", claim)
+    claiming.take("finance_officer", "claim.propose_reopen", claim, reason="示例")
+    claiming.take("programme_officer", "claim.reopen", claim)
     paper = {"kind": "final_accounts", "documents": [both[1]["evidence"]]}
     claiming.take("applicant", "project.hand_in_proof", project, **paper)
     proof = claiming.value("SELECT id FROM proof")
