@@ -239,6 +239,7 @@ def test_the_ends_of_the_machines_are_where_nothing_has_to_happen(name: str) -> 
         "task": {"submitted"},
         "draw": {"drawn"},
         "payment": {"settled"},
+        "claim": {"accepted"},
         "receivable": {"settled", "written_off", "cancelled"},
     }
     for noun, ends in abstract.ENDS.items():
