@@ -4,8 +4,8 @@ from pathlib import Path
 
 from alembic import op
 
-revision = "0028"
-down_revision = "0027"
+revision = "0029"
+down_revision = "0028"
 
 SQL = Path(__file__).with_suffix(".sql")
 # Who proposed and who confirmed, from the events: in a database that went back behind those columns and on again.
