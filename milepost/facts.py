@@ -6,6 +6,8 @@ the chain, so that nothing they say can change before the commit.
 
 from __future__ import annotations
 
+from milepost.experts.conflicts import STAFF_RULE
+
 # A fact by name: SQL that reads it for the subject ``s`` of the project ``p``; lists come as JSON.
 LIST = "(SELECT coalesce(jsonb_agg(to_jsonb(x)), '[]'::jsonb) FROM ({}) x)"
 _GRANTED = (
@@ -97,7 +99,7 @@ FACTS: dict[str, str] = {
     ),
     "own_conflict": (
         "EXISTS (SELECT 1 FROM review_conflicts(ARRAY[p.id], ARRAY[%(actor)s::uuid], %(today)s) c "
-        "WHERE c.rule <> 'department_staff')"
+        f"WHERE c.rule <> '{STAFF_RULE}')"
     ),
     # Officers and supervisors to whom a review says nothing.
     "closed_to": (
@@ -105,7 +107,7 @@ FACTS: dict[str, str] = {
         "SELECT g.person_id FROM role_grant g WHERE g.revoked_at IS NULL "
         "AND g.role IN ('programme_officer', 'supervisor') "
         "AND (g.project_id = p.id OR starts_with(p.office_path, g.office_path))), %(today)s) c "
-        "WHERE c.rule <> 'department_staff')"
+        f"WHERE c.rule <> '{STAFF_RULE}')"
     ),
     "batch_payments": LIST.format(
         "SELECT b.id, b.payment_id, y.state FROM batch_payment b JOIN payment y ON y.id = b.payment_id "
@@ -239,12 +241,13 @@ FACTS: dict[str, str] = {
 # Of a draw: a conflict with any of the applications that it draws for.
 DRAW_CONFLICT = (
     "EXISTS (SELECT 1 FROM review_conflicts(ARRAY(SELECT q.project_id FROM draw_round q "
-    "WHERE q.draw_id = s.id), ARRAY[%(actor)s::uuid], %(today)s) c WHERE c.rule <> 'department_staff')"
+    "WHERE q.draw_id = s.id), ARRAY[%(actor)s::uuid], %(today)s) c "
+    f"WHERE c.rule <> '{STAFF_RULE}')"
 )
 # Staff of the department are kept out when they are invited; a role that comes later ends no review.
 TASK_CONFLICTS = (
     "ARRAY(SELECT c.rule FROM review_conflicts(ARRAY[p.id], ARRAY[s.expert_id], %(today)s) c "
-    "WHERE c.rule <> 'department_staff' ORDER BY 1)"
+    f"WHERE c.rule <> '{STAFF_RULE}' ORDER BY 1)"
 )
 
 __all__ = ["DRAW_CONFLICT", "FACTS", "HANGING", "LIST", "PURSE", "TASK_CONFLICTS", "TOOK_PART"]

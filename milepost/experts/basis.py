@@ -17,6 +17,7 @@ from milepost.cases import person_roles
 from milepost.clock import OFFICE_ZONE
 from milepost.experts.beacon import CHAINS, PublicValue, check_value, drand_value, figure_text
 from milepost.experts.conflicts import BAN_RULE
+from milepost.experts.fitness import ABSENT, BANNED, USED, of_year
 from milepost.experts.links import invitation_key
 from schema.inputs import AnnounceDraw, Succeed
 from states.case import Case
@@ -29,7 +30,7 @@ GONE = {"declined": "declined", "recused": "recused", "taken_away": "conflict", 
 LEFT = tuple(GONE)
 
 # Everybody who may be drawn on a day: in the pool, with an account, not banned, not away, with work left.
-POOL = """
+POOL = f"""
 SELECT x.person_id::text AS id, x.kinds, x.region, x.yearly_load,
        coalesce((SELECT a.unit_key FROM affiliation a WHERE a.person_id = x.person_id
                   AND (a.from_on IS NULL OR a.from_on <= %(day)s) AND (a.to_on IS NULL OR a.to_on >= %(day)s)
@@ -37,16 +38,8 @@ SELECT x.person_id::text AS id, x.kinds, x.region, x.yearly_load,
        ARRAY(SELECT f.code FROM expert_field f WHERE f.person_id = x.person_id ORDER BY f.code) AS fields,
        coalesce(u.used, 0) AS used
   FROM expert x JOIN person n ON n.id = x.person_id AND n.active
-  LEFT JOIN (SELECT t.expert_id, count(*) AS used FROM task t
-               JOIN event e ON e.subject_id = t.id AND e.subject_seq = 1
-              WHERE t.state NOT IN ('declined', 'recused', 'replaced', 'taken_away')
-                AND extract(year FROM e.at AT TIME ZONE 'Asia/Shanghai') = extract(year FROM %(day)s::date)
-              GROUP BY t.expert_id) u ON u.expert_id = x.person_id
- WHERE x.active
-   AND NOT EXISTS (SELECT 1 FROM ban b WHERE b.person_id = x.person_id AND b.lifted_at IS NULL
-                    AND %(day)s BETWEEN b.from_on AND b.until_on)
-   AND NOT EXISTS (SELECT 1 FROM absence s WHERE s.person_id = x.person_id
-                    AND %(day)s BETWEEN s.from_on AND s.to_on)
+  LEFT JOIN ({USED} GROUP BY t.expert_id) u ON u.expert_id = x.person_id
+ WHERE x.active AND NOT {BANNED} AND NOT {ABSENT}
  ORDER BY x.person_id"""
 
 
@@ -67,7 +60,7 @@ def pool_on(conn: psycopg.Connection[Any], day: date, panel: Panel) -> list[dict
             "fields": list(row["fields"]),
             "capacity": max(0, row["yearly_load"] - row["used"]),
         }
-        for row in _rows(conn, POOL, {"day": day})
+        for row in _rows(conn, POOL, {"day": day, **of_year(day.year)})
     ]
 
 
@@ -257,15 +250,17 @@ def invitee(conn: psycopg.Connection[Any], case: Case) -> dict[str, Any]:
                      AND %(day)s BETWEEN b.from_on AND b.until_on) AS banned_until,
                   (SELECT max(s.to_on)::text FROM absence s WHERE s.person_id = n.id
                      AND %(day)s BETWEEN s.from_on AND s.to_on) AS absent_until,
-                  (SELECT count(*) FROM task t JOIN event e ON e.subject_id = t.id AND e.subject_seq = 1
-                    WHERE t.expert_id = n.id
-                      AND t.state NOT IN ('declined', 'recused', 'replaced', 'taken_away')
-                      AND extract(year FROM e.at AT TIME ZONE 'Asia/Shanghai')
-                        = extract(year FROM %(day)s::date)) AS load_used,
+                  coalesce((SELECT u.used FROM ({USED} AND t.expert_id = %(expert)s
+                    GROUP BY t.expert_id) u), 0) AS load_used,
                   ARRAY(SELECT c.rule FROM review_conflicts(ARRAY[%(project)s], ARRAY[n.id], %(day)s) c
                          WHERE c.rule <> '{BAN_RULE}' ORDER BY 1) AS conflicts
              FROM person n LEFT JOIN expert x ON x.person_id = n.id WHERE n.id = %(expert)s""",
-        {"day": case.today, "project": case.of["id"], "expert": case.input.expert_id},
+        {
+            "day": case.today,
+            "project": case.of["id"],
+            "expert": case.input.expert_id,
+            **of_year(case.today.year),
+        },
     )
     return found[0] if found else {"pooled": False, "conflicts": []}
 

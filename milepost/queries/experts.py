@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from milepost.clock import OFFICE_ZONE
 from milepost.db import Session
 from milepost.experts.conflicts import conflicts_among
 from milepost.experts.duplicates import Pair, find_duplicates
+from milepost.experts.fitness import ABSENT, BANNED, USED, of_year
 from milepost.experts.permits import PERMITS, READERS, SELF, parts_of
 from milepost.queries.projects import Page
 from milepost.queries.sight import MINE, VISIBLE, Row, review_open, rows
@@ -23,29 +24,14 @@ from states.case import SYSTEM_ID
 
 PAGE = 50
 STANDINGS = ("available", "absent", "banned", "retired")
-_UNUSED = ("declined", "recused", "replaced", "taken_away")
-"""Tasks that came to nothing for the expert count for no load."""
-
-_BANNED = """EXISTS (SELECT 1 FROM ban b WHERE b.person_id = x.person_id AND b.lifted_at IS NULL
-    AND %(day)s BETWEEN b.from_on AND b.until_on)"""
-_ABSENT = """EXISTS (SELECT 1 FROM absence b WHERE b.person_id = x.person_id
-    AND %(day)s BETWEEN b.from_on AND b.to_on)"""
 _NOW_THERE = "(a.from_on IS NULL OR a.from_on <= %(day)s) AND (a.to_on IS NULL OR a.to_on >= %(day)s)"
-_USED = """SELECT t.expert_id, count(*) AS used FROM task t
-  JOIN event e ON e.subject_id = t.id AND e.subject_seq = 1
-  WHERE e.at >= %(begins)s AND e.at < %(ends)s AND t.state <> ALL(%(unused)s)"""
 
 
 # Loads and draws ----------------------------------------------------------------------------------------
 
 
 def _year(session: Session, year: int) -> dict[str, Any]:
-    zone = getattr(session.clock, "zone", OFFICE_ZONE)
-    return {
-        "begins": datetime(year, 1, 1, tzinfo=zone),
-        "ends": datetime(year + 1, 1, 1, tzinfo=zone),
-        "unused": list(_UNUSED),
-    }
+    return of_year(year, getattr(session.clock, "zone", OFFICE_ZONE))
 
 
 def load_used(
@@ -61,7 +47,7 @@ def load_used(
         closed = f"WITH closed AS MATERIALIZED ({conflicts_among(these)}) "
         and_open = "AND t.project_id NOT IN (SELECT project_id FROM closed)"
     found = session.conn.execute(
-        f"{closed}{_USED} AND t.expert_id = ANY(%(ids)s) {and_open} GROUP BY t.expert_id",
+        f"{closed}{USED} AND t.expert_id = ANY(%(ids)s) {and_open} GROUP BY t.expert_id",
         {
             **_year(session, year),
             "ids": list(expert_ids),
@@ -103,8 +89,8 @@ def eligible(session: Session, day: date) -> list[Eligible]:
           FROM affiliation a WHERE {_NOW_THERE} GROUP BY a.person_id) u ON u.person_id = x.person_id
         LEFT JOIN (SELECT person_id, array_agg(code ORDER BY code) AS codes FROM expert_field
           GROUP BY person_id) f ON f.person_id = x.person_id
-        LEFT JOIN ({_USED} GROUP BY t.expert_id) l ON l.expert_id = x.person_id
-        WHERE x.active AND NOT {_BANNED} AND NOT {_ABSENT} ORDER BY x.person_id""",
+        LEFT JOIN ({USED} GROUP BY t.expert_id) l ON l.expert_id = x.person_id
+        WHERE x.active AND NOT {BANNED} AND NOT {ABSENT} ORDER BY x.person_id""",
         {**_year(session, day.year), "day": day},
     ).fetchall()
     return [
@@ -123,8 +109,8 @@ def _held(roles: str) -> str:
 
 _SEEN = _held("readers")
 # To administrators, who keep accounts only, nobody is banned or absent, and nobody has reviewed.
-_BANNED_SEEN = f"({_BANNED} AND {_held('review_side')})"
-_ABSENT_SEEN = f"({_ABSENT} AND {_held('review_side')})"
+_BANNED_SEEN = f"({BANNED} AND {_held('review_side')})"
+_ABSENT_SEEN = f"({ABSENT} AND {_held('review_side')})"
 
 
 def _reader(actor_id: UUID) -> dict[str, Any]:
@@ -205,7 +191,7 @@ def expert(session: Session, actor_id: UUID, person_id: UUID) -> Row | None:
         session,
         f"""SELECT n.id, n.login, n.name, n.email, x.kinds, x.region, x.languages, x.yearly_load, x.title,
           x.profile, x.phone, x.identity_hash IS NOT NULL AS identified, x.active, x.version, x.updated_at,
-          n.active AS account_active, {_BANNED} AS banned, {_ABSENT} AS absent,
+          n.active AS account_active, {BANNED} AS banned, {ABSENT} AS absent,
           ARRAY(SELECT f.code FROM expert_field f WHERE f.person_id = n.id ORDER BY f.code) AS fields
         FROM expert x JOIN person n ON n.id = x.person_id WHERE x.person_id = %(id)s""",
         {"id": person_id, "day": day},

@@ -26,7 +26,7 @@ from milepost.replay.cursor import note_refusal
 from milepost.replay.facts import application, appropriations, fact_order
 from milepost.replay.timetable import Kind, Timetable
 from milepost.replay.worklists import Worklist, states_held, worklists
-from milepost.work.agenda import has_work
+from milepost.work.agenda import JOBS, has_work
 from milepost.work.checks import check_payments
 from milepost.work.deadlines import act_on_deadlines, conclude_notices
 from milepost.work.disbursement import disburse
@@ -219,6 +219,15 @@ PARTS: tuple[tuple[str, time, Part], ...] = (
     ("sealing", time(22, 0), _sealing),
     # Last, so that the day's seal still leaves the house on its day.
     ("mail", time(23, 0), _mail),
+)
+
+
+# Jobs of the office that no replay has: nobody sat on its panels, and its bank is asked, not sent files.
+NOT_LIVED = frozenset({"reviews", "reconciliation"})
+# What people do, beside the office's own jobs.
+PEOPLES = frozenset({"office", "facts"})
+assert {name for name, _, _ in PARTS} - PEOPLES == set(JOBS) - NOT_LIVED, (
+    "a day lives every job of the office"
 )
 
 
