@@ -32,6 +32,10 @@ CONSTRAINTS: dict[str, Callable[[], Refusal]] = {
     "set_off_receivable_live": lambda: refuse("set_off_waits_already"),
     "receipt_entry_once": lambda: refuse("credit_received_already"),
     "receipt_slip_once": lambda: refuse("slip_entered_already"),
+    "correction_two_people": lambda: refuse("correction_same_person"),
+    "correction_waits_once": lambda: refuse("correction_waits_already"),
+    "correction_of_receipt_once": lambda: refuse("receipt_reversed_already"),
+    "correction_of_transfer_once": lambda: refuse("nothing_written_off"),
     "hold_two_people": lambda: refuse("hold_same_person"),
     "payee_two_people": lambda: refuse("payee_same_person"),
 }

@@ -10,6 +10,7 @@ from milepost.experts.conflicts import STAFF_RULE
 
 # A fact by name: SQL that reads it for the subject ``s`` of the project ``p``; lists come as JSON.
 LIST = "(SELECT coalesce(jsonb_agg(to_jsonb(x)), '[]'::jsonb) FROM ({}) x)"
+_ASKED = "(convert_from(e.body, 'UTF8')::jsonb->'input')"
 _GRANTED = (
     "SELECT g.person_id, g.role FROM role_grant g JOIN person n ON n.id = g.person_id AND n.active "
     "WHERE g.revoked_at IS NULL AND (%(told)s::text[] IS NULL OR g.role = ANY(%(told)s::text[])) AND "
@@ -230,6 +231,37 @@ FACTS: dict[str, str] = {
     "interest_payment": (
         "(SELECT to_jsonb(x) FROM (SELECT w.id, w.state FROM tranche i JOIN payment w ON w.tranche_id = i.id "
         "WHERE i.interest_of_id = s.id ORDER BY w.attempt DESC LIMIT 1) x)"
+    ),
+    "corrections": LIST.format("SELECT * FROM correction WHERE receivable_id = s.id"),
+    # Each with the transfer of the event that entered it (of one entry there may be several, one after the
+    # other), the year of that event, and whether that is closed.
+    "receipts": LIST.format(
+        "SELECT r.*, to_jsonb(t) AS transfer, t.id AS transfer_id, y.year, "
+        "EXISTS (SELECT 1 FROM appropriation a WHERE a.programme_code = p.programme_code "
+        "AND a.fiscal_year = y.year AND a.state = 'closed') "
+        "AND NOT EXISTS (SELECT 1 FROM appropriation a WHERE a.programme_code = p.programme_code "
+        "AND a.fiscal_year = y.year AND a.state <> 'closed') AS year_closed FROM receipt r "
+        "LEFT JOIN correction c ON c.id = r.reversal_id "
+        "CROSS JOIN LATERAL (SELECT e.chain_id, e.seq, e.at FROM event e "
+        "WHERE e.subject_id = r.receivable_id AND e.step LIKE 'receivable.receive%%' "
+        "AND e.subject_seq < coalesce(c.decided_seq, 2147483647) "
+        f"AND ({_ASKED}->>'entry_id' = r.entry_id::text OR (r.entry_id IS NULL "
+        f"AND e.step = 'receivable.receive_slip' AND {_ASKED}->>'reference' = r.reference)) "
+        "ORDER BY e.subject_seq DESC LIMIT 1) e "
+        "LEFT JOIN LATERAL (SELECT x.* FROM transfer x JOIN account a ON a.id = x.credit_id "
+        "AND a.kind = 'treasury' WHERE x.chain_id = e.chain_id AND x.event_seq = e.seq) t ON true "
+        "CROSS JOIN LATERAL (SELECT extract(year FROM e.at AT TIME ZONE 'Asia/Shanghai')::int AS year) y "
+        "WHERE r.receivable_id = s.id"
+    ),
+    "written_off_by": (
+        "(SELECT to_jsonb(t) FROM event e JOIN transfer t ON t.chain_id = e.chain_id AND t.event_seq = e.seq "
+        "WHERE e.subject_id = s.id AND e.step = 'receivable.write_off' AND NOT EXISTS "
+        "(SELECT 1 FROM transfer v WHERE v.reverses_id = t.id) ORDER BY e.subject_seq DESC LIMIT 1)"
+    ),
+    "exception_moved": (
+        "(EXISTS (SELECT 1 FROM bank_entry e WHERE e.id = s.entry_id AND e.outcome <> 'queued') "
+        "OR (s.kind = 'no_word' AND EXISTS (SELECT 1 FROM payment y WHERE y.id = s.payment_id "
+        "AND y.state NOT IN ('instructed', 'unknown'))))"
     ),
     "call_state": "(SELECT c.state FROM call c WHERE c.id = p.call_id)",
     "audience": LIST.format(

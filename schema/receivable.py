@@ -4,7 +4,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, Index, text
 from sqlmodel import Field, SQLModel
 
 from schema.columns import document, key, link, minor, words
@@ -95,18 +95,24 @@ class Receipt(SQLModel, table=True):
     """Money that came in for a receivable: by an entry of a statement, or by a slip of the treasury.
 
     ``taken_minor`` was owed, ``over_minor`` was not. ``restored_minor`` of it went back to appropriations of
-    the year, the rest to the treasury. Rows never change.
+    the year, the rest to the treasury. Rows never change, but that ``reversal_id`` names the correction by which
+    one was taken back; then its entry, or its slip, may be entered where it belongs.
     """
 
     __table_args__ = (
-        UniqueConstraint("entry_id", name="receipt_entry_once"),
         CheckConstraint(
             "amount_minor > 0 AND taken_minor >= 0 AND over_minor >= 0 "
             "AND taken_minor + over_minor = amount_minor",
             name="receipt_adds_up",
         ),
         CheckConstraint("restored_minor BETWEEN 0 AND taken_minor", name="receipt_restored_within"),
-        Index("receipt_slip_once", "reference", unique=True, postgresql_where=text("entry_id IS NULL")),
+        Index("receipt_entry_once", "entry_id", unique=True, postgresql_where=text("reversal_id IS NULL")),
+        Index(
+            "receipt_slip_once",
+            "reference",
+            unique=True,
+            postgresql_where=text("reversal_id IS NULL AND entry_id IS NULL"),
+        ),
     )
 
     id: UUID = key()
@@ -122,6 +128,7 @@ class Receipt(SQLModel, table=True):
     reference: str = words()
     note: str = words()
     recorded_by: UUID = link("person.id")
+    reversal_id: UUID | None = Field(default=None, nullable=True)
 
 
 class SetOff(SQLModel, table=True):

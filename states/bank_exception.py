@@ -8,6 +8,7 @@ stands in the chain of the account.
 
 from __future__ import annotations
 
+from schema.inputs import Reason
 from schema.inputs_bank import ClearUp, RaiseException
 from states.case import Case, Change
 from states.step import Step, words
@@ -41,6 +42,10 @@ def _use(case: Case) -> Change:
     change = _cleared_up(case)
     change.update = [("bank_entry", row["id"], {"outcome": "new"}) for row in case.facts["held_entries"]]
     return change
+
+
+def _reopen(case: Case) -> Change:
+    return Change(set={"resolved_by": None, "resolved_at": None, "note": None})
 
 
 STEPS: tuple[Step, ...] = (
@@ -81,6 +86,15 @@ STEPS: tuple[Step, ...] = (
         words("由对账单办结", "Cleared by the statement"),
         input=ClearUp,
         effect=_cleared_up,
+    ),
+    Step(
+        "bank_exception.reopen",
+        ("explained",),
+        "open",
+        words("重新待查", "Ask again"),
+        input=Reason,
+        guards=("exception_stands",),
+        effect=_reopen,
     ),
 )
 

@@ -55,6 +55,12 @@ def likely_payment_fits(case: Case) -> Refusal | None:
     return None if case.facts["likely_fits"] else refuse("no_likely_payment")
 
 
+@guard("exception_moved")
+def exception_stands(case: Case) -> Refusal | None:
+    """Nothing else came of what the bank said meanwhile."""
+    return refuse("exception_moved_on") if case.facts["exception_moved"] else None
+
+
 @guard()
 def statement_is_in_doubt(case: Case) -> Refusal | None:
     return None if case.here["kind"] == "statement_differs" else refuse("statement_not_in_doubt")

@@ -69,6 +69,7 @@ class Drawing:
         self.boxes = {state: Beside(state) for state in drawn.beside}
         self.links = [each for link in drawn.links for each in self._apart(link)]
         self.parts: list[str] = []
+        self.spots: set[tuple[int, int, str]] = set()
         self.box_width = max(width_of(self.words(s)) for s in (*drawn.spine, *drawn.beside)) + 28
         self.left = self._left_width()
         self.spine_x = MARGIN + self.left
@@ -272,6 +273,10 @@ class Drawing:
         self.parts.append(f'<path{f" class={css!r}" if css else ""} d="{curve}"{marks}/>')
 
     def _text(self, x: float, y: float, words: str, anchor: str = "start") -> None:
+        # Two bundles may bend at one place: the second name stands below the first.
+        while (round(x), round(y), anchor) in self.spots:
+            y += FONT + 3
+        self.spots.add((round(x), round(y), anchor))
         self.parts.append(
             f'<text class="step" x="{x:.0f}" y="{y:.0f}" text-anchor="{anchor}">{escape(words)}</text>'
         )

@@ -16,6 +16,7 @@ from states import (
     budget_guards,
     claim_guards,
     claims,
+    correction_guards,
     delegation,
     draws,
     funding,
@@ -45,7 +46,7 @@ from states.step import NounMachine, Step
 assert (
     review_guards and bank_guards and payment_guards and receivable_guards and claim_guards and budget_guards
 )
-assert payee_guards and plan_gates and proofs and reopening
+assert payee_guards and plan_gates and proofs and reopening and correction_guards
 
 STATIC: dict[str, tuple[Step, ...]] = {
     "milestone": milestone.STEPS,

@@ -15,6 +15,7 @@ from uuid import UUID
 
 from states.budget import receiver
 from states.case import Case, account_id, chain_of_programme
+from states.corrections import corrected, written_off
 from states.interest import is_interest
 from states.receivable import taken_minor
 from states.receivable_plan import left_minor
@@ -209,6 +210,18 @@ def _unapply(case: Case) -> list[Posting]:
     ]
 
 
+def _correct(case: Case) -> list[Posting]:
+    """What the mistake moved goes back the way it came, in a transfer that names it."""
+    row, found = corrected(case)
+    if row["transfer_id"] is None:
+        return []
+    moved = found["transfer"] if found is not None else written_off(case)
+    assert moved is not None and moved["id"] == row["transfer_id"]
+    debit, credit = UUID(moved["credit_id"]), UUID(moved["debit_id"])
+    amount, currency, id = int(moved["amount_minor"]), moved["currency"], UUID(moved["id"])
+    return [Posting(case.new_id("correct"), "posted", debit, credit, amount, currency, None, id)]
+
+
 POSTINGS: dict[str, Callable[[Case], list[Posting]]] = {
     "appropriation.vote": _appropriate,
     "budget_change.confirm": _change_budget,
@@ -233,5 +246,7 @@ POSTINGS: dict[str, Callable[[Case], list[Posting]]] = {
     "receivable.release_set_off": _set_off("unreserve", "void", "agreed"),
     "receivable.apply_set_off": _set_off("apply", "post", "agreed"),
     "receivable.undo_set_off": _unapply,
+    "receivable.correct": _correct,
+    "receivable.correct_over": _correct,
     "payment.settle_by_set_off": _pay_by_set_off,
 }

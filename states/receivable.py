@@ -17,7 +17,7 @@ from schema.inputs_receivable import (
     SetOffId,
 )
 from schema.receivable import OPEN
-from states import set_offs
+from states import corrections, set_offs
 from states.case import Case, Change, account_id
 from states.receivable_plan import covered_minor, instalments, left_minor, next_due
 from states.reference import reference_of
@@ -326,6 +326,7 @@ STEPS: tuple[Step, ...] = (
         choose=set_offs.after_undoing,
         notify=(Notify("set_off_undone", (*FINANCE, *GRANTEE)),),
     ),
+    *corrections.STEPS,
 )
 
 __all__ = ["STEPS", "taken_minor"]

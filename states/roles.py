@@ -185,6 +185,12 @@ PERMISSIONS: dict[str, frozenset[str]] = {
             "receivable.propose_set_off",
             "receivable.agree_set_off",
             "receivable.drop_set_off",
+            "receivable.propose_reversal",
+            "receivable.propose_reopening",
+            "receivable.correct",
+            "receivable.correct_over",
+            "receivable.drop_correction",
+            "bank_exception.reopen",
         }
     ),
     "supervisor": frozenset(

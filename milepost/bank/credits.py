@@ -12,7 +12,7 @@ def credit(conn: psycopg.Connection[Any], id: UUID) -> dict[str, Any] | None:
     """A credit by its entry's id, locked until the step is over, with its receipt; None: no credit."""
     row = conn.execute(
         "SELECT e.amount_minor, e.currency, e.booked_on, e.reference, e.payment_id, e.outcome, "
-        "(SELECT r.id FROM receipt r WHERE r.entry_id = e.id) FROM bank_entry e "
+        "(SELECT r.id FROM receipt r WHERE r.entry_id = e.id AND r.reversal_id IS NULL) FROM bank_entry e "
         "WHERE e.id = %s AND e.source = 'statement' AND e.said = 'credit' AND e.amount_minor > 0 "
         "FOR UPDATE OF e",
         (id,),

@@ -167,7 +167,9 @@ def _exceptions() -> Iterator[Recount]:
             WHERE CASE WHEN x.state IS NULL THEN b.outcome = 'queued' AND NOT EXISTS (SELECT 1
                          FROM bank_exception_before o WHERE o.entry_id = b.id AND o.state = 'resolved')
                        WHEN x.state = 'matched' THEN b.outcome = 'queued'
-                       ELSE b.outcome NOT IN ('queued', 'received') END""",
+                       -- What was received and taken back waits for the next pass to ask again.
+                       ELSE b.outcome NOT IN ('queued', 'received') AND NOT (b.outcome = 'new'
+                         AND EXISTS (SELECT 1 FROM receipt r WHERE r.entry_id = b.id)) END""",
     )
     yield Recount(
         "bank_exception_differs",
@@ -184,7 +186,7 @@ def _exceptions() -> Iterator[Recount]:
         """SELECT x.id, concat_ws('/', x.raised_at, x.resolved_by, x.resolved_at),
                   concat_ws('/', r.at, l.actor_id, l.at) FROM bank_exception x
              LEFT JOIN event r ON r.subject_id = x.id AND r.subject_seq = 1
-             LEFT JOIN event l ON l.subject_id = x.id AND l.subject_seq = 2
+             LEFT JOIN event l ON l.subject_id = x.id AND l.subject_seq = x.version AND x.state <> 'open'
             WHERE (x.raised_at, x.resolved_by, x.resolved_at) IS DISTINCT FROM (r.at, l.actor_id, l.at)""",
     )
     yield Recount(

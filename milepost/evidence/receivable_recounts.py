@@ -12,9 +12,9 @@ _MOVED = """SELECT e.subject_id AS id,
     sum(t.amount_minor) FILTER (WHERE c.kind = 'paid') AS kept
   FROM transfer t JOIN event e ON e.chain_id = t.chain_id AND e.seq = t.event_seq AND e.noun = 'receivable'
   JOIN account d ON d.id = t.debit_id AND d.kind = 'receivable' JOIN account c ON c.id = t.credit_id
- WHERE t.kind = 'posted' GROUP BY 1"""
+ WHERE t.kind = 'posted' AND NOT EXISTS (SELECT 1 FROM transfer v WHERE v.reverses_id = t.id) GROUP BY 1"""
 _RECEIPTS = """SELECT receivable_id AS id, sum(taken_minor) AS taken, sum(over_minor) AS over, count(*) AS n
-  FROM receipt GROUP BY 1"""
+  FROM receipt WHERE reversal_id IS NULL GROUP BY 1"""
 
 
 def receivable_recounts() -> Iterator[Recount]:
@@ -64,8 +64,8 @@ def receivable_recounts() -> Iterator[Recount]:
                     (array_agg(actor_id ORDER BY subject_seq DESC)
                       FILTER (WHERE step = 'receivable.write_off'))[1] AS ended
                   FROM event WHERE noun = 'receivable' GROUP BY 1) e ON e.subject_id = r.id
-            WHERE (r.established_by, r.confirmed_by, r.ended_by)
-                  IS DISTINCT FROM (e.made, e.confirmed, e.ended)""",
+            WHERE (r.established_by, r.confirmed_by, r.ended_by) IS DISTINCT FROM
+                  (e.made, e.confirmed, CASE WHEN r.written_off_minor > 0 THEN e.ended END)""",
     )
     yield Recount(
         "receivable_differs",
@@ -91,8 +91,9 @@ def receivable_recounts() -> Iterator[Recount]:
         """SELECT s.id, concat_ws('/', s.amount_minor, s.currency, s.received_on),
                   concat_ws('/', b.amount_minor, b.currency, b.booked_on, b.outcome)
              FROM receipt s LEFT JOIN bank_entry b ON b.id = s.entry_id
-            WHERE s.entry_id IS NOT NULL AND (b.amount_minor, b.currency, b.booked_on, b.outcome)
-                  IS DISTINCT FROM (s.amount_minor, s.currency, s.received_on, 'received')""",
+            WHERE s.entry_id IS NOT NULL AND ((b.amount_minor, b.currency, b.booked_on)
+                  IS DISTINCT FROM (s.amount_minor, s.currency, s.received_on)
+               OR (s.reversal_id IS NULL AND b.outcome <> 'received'))""",
     )
     yield Recount(
         "receipt_differs",
@@ -118,8 +119,9 @@ def receivable_recounts() -> Iterator[Recount]:
         "银行流水标为已收退款，但没有入账记录",
         "an entry of a statement is marked as received and has no receipt",
         """SELECT b.id, b.outcome, '-' FROM bank_entry b LEFT JOIN receipt s ON s.entry_id = b.id
-            WHERE b.outcome = 'received' AND s.id IS NULL""",
+              AND s.reversal_id IS NULL WHERE b.outcome = 'received' AND s.id IS NULL""",
     )
+    yield from _corrections()
 
 
 # What was reserved of what is owed, and what of it was posted and not taken back.
@@ -134,6 +136,48 @@ _PROPOSED = f"""SELECT e.subject_id, i.input->>'payment_id' AS payment,
     (i.input->>'amount_minor')::bigint AS amount
   FROM event e CROSS JOIN LATERAL (SELECT {INPUT.format(e="e")} AS input) i
  WHERE e.step = 'receivable.propose_set_off'"""
+
+
+def _corrections() -> Iterator[Recount]:
+    yield Recount(
+        "correction_differs",
+        "更正记录与提请、决定的事件不符",
+        "a correction is not what was proposed, or not decided by whom its event says",
+        f"""SELECT c.id, concat_ws('/', c.kind, c.status, c.proposed_by, c.decided_by),
+                  concat_ws('/', p.step, d.step, p.actor_id, d.actor_id) FROM correction c
+             LEFT JOIN event d ON d.subject_id = c.receivable_id AND d.subject_seq = c.decided_seq
+             LEFT JOIN LATERAL (SELECT e.step, e.actor_id, {INPUT.format(e="e")} AS input FROM event e
+                WHERE e.subject_id = c.receivable_id AND e.actor_id = c.proposed_by
+                  AND e.step = CASE c.kind WHEN 'receipt' THEN 'receivable.propose_reversal'
+                                           ELSE 'receivable.propose_reopening' END
+                  AND {INPUT.format(e="e")}->>'reason' = c.reason
+                  AND {INPUT.format(e="e")}->>'decision_no' = c.decision_no
+                  AND ({INPUT.format(e="e")}->>'receipt_id') IS NOT DISTINCT FROM c.receipt_id::text
+                LIMIT 1) p ON true
+            WHERE p.step IS NULL OR d.actor_id IS DISTINCT FROM c.decided_by
+               OR coalesce(d.step, '-') <> ALL (CASE c.status WHEN 'proposed' THEN ARRAY['-']
+                    WHEN 'dropped' THEN ARRAY['receivable.drop_correction']
+                    ELSE ARRAY['receivable.correct', 'receivable.correct_over'] END)""",
+    )
+    yield Recount(
+        "correction_differs",
+        "更正与其冲销的划拨、入账记录不符",
+        "what a correction took back is not reversed, or reversed without it",
+        """SELECT c.id, c.status, concat_ws('/', v.id, s.reversal_id) FROM correction c
+             LEFT JOIN transfer v ON v.reverses_id = c.transfer_id LEFT JOIN receipt s ON s.id = c.receipt_id
+            WHERE CASE c.status WHEN 'done' THEN (v.id IS NULL) <> (c.transfer_id IS NULL)
+                     OR (c.kind = 'receipt' AND s.reversal_id IS DISTINCT FROM c.id)
+                     OR (c.kind = 'receipt' AND (c.transfer_id IS NULL) <> (s.taken_minor = 0))
+                     OR (c.kind = 'receipt' AND v.amount_minor <> s.taken_minor)
+                   ELSE s.reversal_id = c.id END""",
+    )
+    yield Recount(
+        "correction_differs",
+        "入账记录标为已冲销，但没有更正",
+        "a receipt is marked as reversed and has no correction",
+        """SELECT s.id, s.reversal_id, c.status FROM receipt s LEFT JOIN correction c ON c.id = s.reversal_id
+            WHERE s.reversal_id IS NOT NULL AND (c.receipt_id, c.status) IS DISTINCT FROM (s.id, 'done')""",
+    )
 
 
 def _set_offs() -> Iterator[Recount]:

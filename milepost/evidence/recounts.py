@@ -83,7 +83,7 @@ TYPED: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ),
     (
         "bank_exception",
-        tuple(f"bank_exception.{way}" for way in ("explain", "match", "use", "clear")),
+        tuple(f"bank_exception.{way}" for way in ("explain", "match", "use", "clear", "reopen")),
         ("note",),
     ),
     (

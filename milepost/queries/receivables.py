@@ -54,9 +54,18 @@ def of_project(session: Session, project_id: UUID, *, names: bool) -> list[Row]:
     receipts = rows(
         session,
         "SELECT receivable_id, amount_minor, taken_minor, over_minor, restored_minor, currency, "
-        "received_on, reference, entry_id IS NOT NULL AS by_bank FROM receipt WHERE project_id = %(id)s "
-        "ORDER BY received_on, reference",
+        "received_on, reference, entry_id IS NOT NULL AS by_bank, reversal_id IS NOT NULL AS reversed FROM receipt "
+        "WHERE project_id = %(id)s ORDER BY received_on, reference, id",
         {"id": project_id},
+    )
+    taken_back = rows(
+        session,
+        "SELECT c.receivable_id, c.kind, c.status, c.reason, c.decision_no, r.amount_minor, r.currency, "
+        "r.reference, a.name AS proposed_name, b.name AS decided_name FROM correction c "
+        "JOIN person a ON a.id = c.proposed_by LEFT JOIN person b ON b.id = c.decided_by "
+        "LEFT JOIN receipt r ON r.id = c.receipt_id WHERE c.project_id = %(id)s "
+        "AND (%(names)s OR c.status = 'done') ORDER BY c.decided_seq NULLS LAST, c.id",
+        {"id": project_id, "names": names},
     )
     offs = rows(
         session,
@@ -69,6 +78,7 @@ def of_project(session: Session, project_id: UUID, *, names: bool) -> list[Row]:
         row["set_offs"] = [one for one in offs if one["receivable_id"] == row["id"]]
         row["left_minor"], row["spaced"] = _left(row), spaced(row["reference"])
         row["receipts"] = [one for one in receipts if one["receivable_id"] == row["id"]]
+        row["corrections"] = [one for one in taken_back if one["receivable_id"] == row["id"]]
         paid = covered_minor(row) - row["planned_from_minor"]
         row["parts"] = open_instalments(row["plan"], paid)
         if not names:
@@ -108,6 +118,16 @@ def payments_to_set_off(session: Session, project_id: UUID) -> list[Row]:
         "AND NOT EXISTS (SELECT 1 FROM set_off o WHERE o.payment_id = y.id "
         "AND o.status IN ('proposed', 'agreed', 'applied')) ORDER BY t.number",
         {"id": project_id, "waiting": list(WAITING)},
+    )
+
+
+def receipts_that_stand(session: Session, receivable_id: UUID) -> list[Row]:
+    """What came in for a receivable and was not taken back, the newest first."""
+    return rows(
+        session,
+        "SELECT id, amount_minor, currency, received_on, reference, note, entry_id IS NOT NULL AS by_bank "
+        "FROM receipt WHERE receivable_id = %(id)s AND reversal_id IS NULL ORDER BY received_on DESC, id",
+        {"id": receivable_id},
     )
 
 
@@ -180,4 +200,12 @@ def _accounts(session: Session, projects: list[UUID]) -> dict[UUID, set[str]]:
     return found
 
 
-__all__ = ["demand", "loose_credits", "of_project", "payments_to_set_off", "receivables", "sums_of_project"]
+__all__ = [
+    "demand",
+    "loose_credits",
+    "of_project",
+    "payments_to_set_off",
+    "receipts_that_stand",
+    "receivables",
+    "sums_of_project",
+]

@@ -245,6 +245,7 @@ def _with_options(asked: Asked, made: Field, widget: str, info: FieldInfo) -> Fi
         options = [Option(*choice) for choice in offered]
     if kind in (
         "credit",
+        "receipt",
         "set_off_payment",
         "draw",
         "drawn_round",

@@ -103,6 +103,11 @@ def choices(asked: Asked, widget: str) -> list[tuple[str, str, str]]:
             )
             for row in receivables.payments_to_set_off(asked.session, asked.subject.project_id)
         ]
+    if widget == "receipt":
+        return [
+            (str(row["id"]), _receipt_said(row, zh), row["note"])
+            for row in receivables.receipts_that_stand(asked.session, asked.subject.id)
+        ]
     if widget == "drawn_round":
         found = draws.rounds_drawn(asked.session, asked.person_id, asked.subject.id)
         return [(str(row["id"]), f"{row['code']} {row['title']}", "") for row in found]
@@ -110,6 +115,13 @@ def choices(asked: Asked, widget: str) -> list[tuple[str, str, str]]:
         found = draws.seated(asked.session, asked.person_id, asked.subject.id)
         return [(str(row["id"]), f"{row['code']} · {row['id']}", "") for row in found]
     return []
+
+
+def _receipt_said(row: Row, zh: bool) -> str:
+    """A receipt in one line of a list."""
+    sum_ = Money(row["amount_minor"], row["currency"])
+    by = ("对账单" if zh else "statement") if row["by_bank"] else ("缴库回单" if zh else "treasury slip")
+    return f"{row['received_on']} · {sum_} · {by} {row['reference'] or '—'}"
 
 
 def _credit_said(row: Row) -> str:

@@ -22,7 +22,7 @@ from states.case import chain_of_account
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """Something that does not fit, before it is on record."""
+    """Something that does not fit, before it is on record; ``times`` it was explained, and is asked again."""
 
     kind: str
     file_id: UUID
@@ -30,6 +30,7 @@ class Doubt:
     entry_id: UUID | None = None
     payment_id: UUID | None = None
     likely_id: UUID | None = None
+    times: int = 0
 
 
 @dataclass(slots=True)
@@ -62,7 +63,8 @@ class Queue:
             "office_path": self.desk.office,
             "params": dict(doubt.params),
         }
-        about = f"{doubt.kind}:{doubt.entry_id or doubt.file_id}:{doubt.payment_id}"
+        again = f":{doubt.times}" if doubt.times else ""
+        about = f"{doubt.kind}:{doubt.entry_id or doubt.file_id}:{doubt.payment_id}{again}"
         return Order("bank_exception.raise", None, given, f"bank_exception.raise:{about}")
 
     def put_files(self) -> None:

@@ -24,7 +24,9 @@ ENTRIES = """SELECT e.id, coalesce(e.again_file_id, e.file_id), e.said, e.booked
     EXISTS (SELECT 1 FROM bank_entry d WHERE d.payment_id = y.id AND d.source = 'statement'
       AND d.outcome = 'applied' AND d.amount_minor < 0),
     EXISTS (SELECT 1 FROM bank_entry d WHERE d.payment_id = y.id AND d.source = 'statement'
-      AND d.outcome = 'applied' AND d.amount_minor > 0)
+      AND d.outcome = 'applied' AND d.amount_minor > 0),
+    (SELECT count(*)::int FROM receipt r WHERE r.entry_id = e.id),
+    EXISTS (SELECT 1 FROM bank_exception x WHERE x.entry_id = e.id AND x.state = 'open')
   FROM (SELECT * FROM bank_entry WHERE source = 'statement' AND outcome = 'new'
            AND (booked_on, id) > (%(day)s, %(id)s) ORDER BY booked_on, id LIMIT %(slice)s) e
   LEFT JOIN payment y ON y.id = e.payment_id LEFT JOIN payee k ON k.id = y.payee_id
@@ -88,17 +90,24 @@ SELECT s.id, CASE WHEN cardinality(a.found) = 1 THEN a.found[1]
   LEFT JOIN LATERAL (SELECT CASE WHEN s.debit THEN c.at_bank ELSE c.every END AS of_sum FROM sums c
     WHERE c.amount_minor = s.minor AND c.currency = s.currency) b ON true"""
 
-SILENT = """SELECT y.id, f.id, b.execution_on FROM batch b
+# Of which no word came; what somebody explained is asked again when so many days more have brought none, or
+# the payment would be nobody's question for ever.
+SILENT = """SELECT y.id, f.id, b.execution_on, (SELECT count(*)::int FROM bank_exception x
+      WHERE x.payment_id = y.id AND x.kind = 'no_word') FROM batch b
   JOIN batch_payment p ON p.batch_id = b.id AND p.live JOIN payment y ON y.id = p.payment_id
   JOIN bank_file f ON f.batch_id = b.id AND f.direction = 'out'
- WHERE b.state IN ('sent', 'answered') AND b.execution_on < %s AND y.state IN ('instructed', 'unknown')
+ WHERE b.state IN ('sent', 'answered') AND b.execution_on < %(day)s AND y.state IN ('instructed', 'unknown')
    AND NOT EXISTS (SELECT 1 FROM bank_exception x WHERE x.payment_id = y.id
-     AND (x.state = 'open' OR x.kind = 'no_word')) ORDER BY y.id"""
+     AND (x.state = 'open' OR (x.kind = 'no_word'
+       AND (x.resolved_at AT TIME ZONE 'Asia/Shanghai')::date >= %(day)s))) ORDER BY y.id"""
 
 
 @dataclass(frozen=True, slots=True)
 class Booked:
-    """A part of a statement's entry beside the payment that it names."""
+    """A part of a statement's entry beside the payment that it names.
+
+    ``taken_back``: so many receipts of it were reversed; ``asked``: it has an exception that is open still.
+    """
 
     id: UUID
     file_id: UUID
@@ -118,6 +127,8 @@ class Booked:
     vouched: bool
     debit: bool
     credit: bool
+    taken_back: int
+    asked: bool
 
     @property
     def shown(self) -> dict[str, str]:

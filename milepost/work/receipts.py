@@ -4,7 +4,8 @@ A credit that is no payment's is searched for references with right check digits
 Where one of them names a receivable that is owed, the money is received for it as the system, under a request
 id that follows from the entry: a pass that died is taken up again, the same statement changes nothing.
 Everything else stays where it is, with the payments' pass and then in the queue; a credit that was queued
-before its receivable was confirmed is looked at again.
+before its receivable was confirmed is looked at again. What was received and taken back by people is for
+people: its reference is what misled.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ SLICE = 1000
 _CREDITS = """SELECT id, currency, concat_ws(' ', remittance, end_to_end, reference, reason) FROM bank_entry
   WHERE source = 'statement' AND said = 'credit' AND payment_id IS NULL AND amount_minor > 0
     AND outcome IN ('new', 'queued')
+    AND NOT EXISTS (SELECT 1 FROM receipt r WHERE r.entry_id = bank_entry.id)
     AND concat_ws(' ', remittance, end_to_end, reference, reason) ILIKE '%%RF%%'
     AND id > %s ORDER BY id LIMIT %s"""
 

@@ -206,12 +206,16 @@ class _Run:
         return refused
 
     def _queue(self, doubts: list[tuple[str, Booked, str]]) -> None:
+        # What was received and taken back before the first question was closed has it still.
+        self._mark([entry.id for _, entry, _ in doubts if entry.asked], "queued")
+        doubts = [doubt for doubt in doubts if not doubt[1].asked]
         likely = self._likely([entry for _, entry, _ in doubts if entry.payment_id is None])
         found = []
         for kind, entry, codes in doubts:
             payment, why = likely.get(entry.id, (None, ""))
             params = {**entry.shown, "why": why, "codes": codes}
-            found.append(Doubt(kind, entry.file_id, params, entry.id, entry.payment_id, payment))
+            about = (entry.id, entry.payment_id, payment)
+            found.append(Doubt(kind, entry.file_id, params, *about, times=entry.taken_back))
         self.queue.put(found)
 
     def _likely(self, entries: list[Booked]) -> dict[UUID, tuple[UUID, str]]:
@@ -296,10 +300,16 @@ class _Run:
             "AND y.state NOT IN ('settled', 'returned', 'void'))"
         ).fetchall()
         self.report.closed += self._steps("batch.close", [row[0] for row in through])
-        silent = conn.execute(SILENT, (date_before(today),)).fetchall()
+        silent = conn.execute(SILENT, {"day": date_before(today)}).fetchall()
         self.queue.put(
-            Doubt("no_word", file_id, {"id": payment.hex, "day": day.isoformat()}, payment_id=payment)
-            for payment, file_id, day in silent
+            Doubt(
+                "no_word",
+                file_id,
+                {"id": payment.hex, "day": day.isoformat()},
+                payment_id=payment,
+                times=times,
+            )
+            for payment, file_id, day, times in silent
         )
 
     def _steps(self, step: str, ids: list[UUID]) -> int:

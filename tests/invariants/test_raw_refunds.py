@@ -96,7 +96,7 @@ def test_nothing_of_it_changes_without_an_event(attacker: Conn, debts: Debts) ->
     [
         ({"received_minor": 1001}, "receivable_within"),
         ({"written_off_minor": 700}, "receivable_write_off_two_people"),
-        ({"over_minor": -1}, "MP005"),
+        ({"over_minor": -1}, "receivable_sums_not_negative"),
     ],
 )
 def test_no_more_comes_in_than_is_owed(

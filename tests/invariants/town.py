@@ -62,11 +62,14 @@ class Town:
         self.people["system"] = SYSTEM
         self._held: AbstractContextManager[Session] = database.session()
         self.session: Session = self._held.__enter__()
-        # A town in a copied database goes on counting where the first one stopped.
-        self._requests = int(self.one("SELECT count(*) FROM event"))
-        self._codes = int(self.one("SELECT count(*) FROM project"))
+        self.begin_again()
         self._found()
         self.programme = self.publish(programme or programme_text())
+
+    def begin_again(self) -> None:
+        """Go on counting where the database stopped: it may be a copy of another, or put back."""
+        self._requests = int(self.one("SELECT count(*) FROM event"))
+        self._codes = int(self.one("SELECT count(*) FROM project"))
 
     def close(self) -> None:
         """Give the connection back."""

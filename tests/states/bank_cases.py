@@ -53,5 +53,9 @@ def table(case: Make) -> dict[str, tuple[Case, list[tuple[Case, str]]]]:
             case(here={"kind": "statement_differs"}),
             [(case(here={"kind": "paid_twice"}), "statement_not_in_doubt")],
         ),
+        "exception_stands": (
+            case(facts={"exception_moved": False}),
+            [(case(facts={"exception_moved": True}), "exception_moved_on")],
+        ),
         "bank_agrees": (case(facts={"bank_doubts": 0}), [(case(facts={"bank_doubts": 1}), "bank_doubt")]),
     }

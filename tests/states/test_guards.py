@@ -24,7 +24,15 @@ from states.guards import GUARDS, objections
 from states.refusals import CATALOGUE, Refusal, Refused, refuse
 from states.roles import ROLES
 from tests.invariants.town import SHIPPED
-from tests.states import bank_cases, budget_cases, claim_cases, duty_cases, receivable_cases, review_cases
+from tests.states import (
+    bank_cases,
+    budget_cases,
+    claim_cases,
+    correction_cases,
+    duty_cases,
+    receivable_cases,
+    review_cases,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 ME, OTHER = UUID(int=1), UUID(int=2)
@@ -408,6 +416,7 @@ TABLE |= review_cases.table(case, MILESTONES)
 TABLE |= bank_cases.table(case)
 TABLE |= duty_cases.table(case)
 TABLE |= receivable_cases.table(case)
+TABLE |= correction_cases.table(case)
 TABLE |= claim_cases.table(case, MILESTONES)
 TABLE |= budget_cases.table(case, MILESTONES)
 # These ask the gates, which have cases of their own (test_gates).
