@@ -15,7 +15,7 @@ class ReverseReceipt(StepInput):
 
     receipt_id: UUID = ask("入账记录", "Receipt", widget="receipt")
     reason: Text = ask("理由", "Reason", widget="text")
-    decision_no: Annotated[str, Field(max_length=200)] = ask(
+    correction_no: Annotated[str, Field(max_length=200)] = ask(
         "更正决定文号（年度已关账时必填）", "Number of the decision (where the year is closed)", default=""
     )
 
@@ -24,7 +24,7 @@ class Reopen(StepInput):
     """Why what was written off is owed after all, and by which decision."""
 
     reason: Text = ask("理由", "Reason", widget="text")
-    decision_no: Line = ask("更正决定文号", "Number of the decision")
+    correction_no: Line = ask("更正决定文号", "Number of the decision")
     documents: Annotated[tuple[Sha256, ...], Field(min_length=1)] = ask(
         "决定书", "The decision", widget="documents"
     )

@@ -26,7 +26,7 @@ def receipt_can_be_reversed(case: Case) -> Refusal | None:
     if case.input is None:
         return None
     found = receipt(case, case.input.receipt_id)
-    return _of_receipt(case, found, case.input.decision_no)
+    return _of_receipt(case, found, case.input.correction_no)
 
 
 def _of_receipt(case: Case, found: dict[str, Any] | None, decision_no: str) -> Refusal | None:

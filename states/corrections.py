@@ -53,7 +53,7 @@ def _row(case: Case, kind: str, **more: Any) -> Change:
         "project_id": case.of["id"],
         "kind": kind,
         "reason": given.reason,
-        "decision_no": given.decision_no,
+        "decision_no": given.correction_no,
         "proposed_by": case.actor_id,
         "status": "proposed",
         **more,

@@ -151,7 +151,7 @@ def _corrections() -> Iterator[Recount]:
                   AND e.step = CASE c.kind WHEN 'receipt' THEN 'receivable.propose_reversal'
                                            ELSE 'receivable.propose_reopening' END
                   AND {INPUT.format(e="e")}->>'reason' = c.reason
-                  AND {INPUT.format(e="e")}->>'decision_no' = c.decision_no
+                  AND {INPUT.format(e="e")}->>'correction_no' = c.decision_no
                   AND ({INPUT.format(e="e")}->>'receipt_id') IS NOT DISTINCT FROM c.receipt_id::text
                 LIMIT 1) p ON true
             WHERE p.step IS NULL OR d.actor_id IS DISTINCT FROM c.decided_by

@@ -219,7 +219,7 @@ class Mistakes(Treasury):
         if not rows:
             return
         receipt, claim = rows[pick % len(rows)]
-        given = {"receipt_id": str(receipt), "reason": "not theirs", "decision_no": "D-7" if named else ""}
+        given = {"receipt_id": str(receipt), "reason": "not theirs", "correction_no": "D-7" if named else ""}
         self.attempt(who, "receivable.propose_reversal", claim, **given)
         if at_once:
             self.correct("finance2", claim)
@@ -231,7 +231,7 @@ class Mistakes(Treasury):
         if claim is None:
             return
         papers = [town_receivable.paper(self.town)]
-        given = {"reason": "they have it", "decision_no": "D-8", "documents": papers}
+        given = {"reason": "they have it", "correction_no": "D-8", "documents": papers}
         self.attempt(who, "receivable.propose_reopening", claim, **given)
         if at_once:
             self.correct("finance2", claim)

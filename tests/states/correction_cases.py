@@ -52,8 +52,8 @@ def made(
     return case(given=given, here={"currency": "CNY"}, facts=facts, state=state)
 
 
-def reverse(decision_no: str = "", id: UUID = ME) -> inputs.ReverseReceipt:
-    return inputs.ReverseReceipt(receipt_id=id, reason="r", decision_no=decision_no)
+def reverse(correction_no: str = "", id: UUID = ME) -> inputs.ReverseReceipt:
+    return inputs.ReverseReceipt(receipt_id=id, reason="r", correction_no=correction_no)
 
 
 def table(case: Make) -> dict[str, tuple[Case, list[tuple[Case, str]]]]:

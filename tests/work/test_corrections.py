@@ -166,7 +166,7 @@ def test_a_write_off_on_a_wrong_figure_is_owed_again_unless_it_was_claimed_meanw
     )
     made = owed(town, project, sum_paid)
     town.take("finance2", "receivable.receive", made, entry_id=str(entry(town, 1000)))
-    given = {"reason": "they had the money", "decision_no": "D-9", "documents": [paper(town)]}
+    given = {"reason": "they had the money", "correction_no": "D-9", "documents": [paper(town)]}
     assert codes(town, "finance2", "propose_reopening", made, **given)[0] == "wrong_state"
     propose(town, made)
     town.take("finance3", "receivable.write_off", made)
@@ -204,7 +204,7 @@ def test_a_proposal_may_be_dropped_and_a_closed_year_asks_for_a_decision(found: 
     town.take("finance3", "receivable.drop_correction", made, reason="by decision only")
     assert codes(town, "finance3", "drop_correction", made, reason="-") == ["correction_not_proposed"]
     assert codes(town, "finance2", "propose_reversal", made, **given) == ["receipt_year_closed"]
-    town.take("finance2", "receivable.propose_reversal", made, decision_no="D-7", **given)
+    town.take("finance2", "receivable.propose_reversal", made, correction_no="D-7", **given)
     town.take("finance3", "receivable.correct", made)
     assert of(town, made) == ("owed", 0, 0)
     assert verify(town.database).faults == []

@@ -44,7 +44,7 @@ def refunds(world: World) -> None:
         world.take(finance[0], "receivable.propose_write_off", other, **ending)
         world.take(who, f"receivable.{step}", other, **({"reason": "示例"} if step == "keep" else {}))
     _set_offs(world, project, owed)
-    again = {"reason": "示例", "decision_no": "D", "documents": [paper]}
+    again = {"reason": "示例", "correction_no": "D", "documents": [paper]}
     for step, given in (("drop_correction", {"reason": "示例"}), ("correct", {})):
         world.take(finance[0], "receivable.propose_reopening", other, **again)
         world.take(finance[1], f"receivable.{step}", other, **given)
