@@ -65,8 +65,12 @@ def begun(server: EmbeddedPostgres, template: str) -> Iterator[str]:
     clock = SimulatedClock(START)
     database = Database(server.url("milepost_app", name), clock=clock)
     with Town(database, clock, programme=PROGRAMME) as town:
-        town.vote(3_000_000)
-        town.vote(500_000, year=START.year + 1)
+        for source, year, amount in (("city", 0, 2_500_000), ("region", 0, 500_000), ("city", 1, 500_000)):
+            given = {"fiscal_year": START.year + year, "currency": "CNY", "source": source}
+            programme = str(town.programme.id)
+            town.take(
+                "finance8", "appropriation.vote", None, programme_id=programme, amount_minor=amount, **given
+            )
         for _ in range(2):
             town.funded()
         town.advance(town.apply(requested=600_000), "approval")

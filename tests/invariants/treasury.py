@@ -50,7 +50,19 @@ FAULTS = (
 )
 FILES = ("duplicate", "split", "reorder", "wrong_total")
 # An award has to fit into what is free of the years, so that no more is ever promised than was voted.
-PROGRAMME = programme_text() + "\n[budget]\nfits_before_approval = true\n"
+PROGRAMME = (
+    programme_text()
+    + """
+[budget]
+fits_before_approval = true
+[[budget.sources]]
+code = "city"
+title = { zh = "市本级", en = "City" }
+[[budget.sources]]
+code = "region"
+title = { zh = "自治区补助", en = "Regional transfer" }
+"""
+)
 
 
 # What there is to act on, so that chance does not ask again and again for what cannot be.
