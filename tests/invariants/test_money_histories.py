@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -66,11 +67,11 @@ def begun(server: EmbeddedPostgres, template: str) -> Iterator[str]:
     database = Database(server.url("milepost_app", name), clock=clock)
     with Town(database, clock, programme=PROGRAMME) as town:
         for source, year, amount in (("city", 0, 2_500_000), ("region", 0, 500_000), ("city", 1, 500_000)):
-            given = {"fiscal_year": START.year + year, "currency": "CNY", "source": source}
+            given: dict[str, Any] = {"fiscal_year": START.year + year, "currency": "CNY", "source": source}
             programme = str(town.programme.id)
-            town.take(
-                "finance8", "appropriation.vote", None, programme_id=programme, amount_minor=amount, **given
-            )
+            given |= {"programme_id": programme, "amount_minor": amount}
+            made = town.take("finance8", "appropriation.propose", None, **given).subject_id
+            town.take("finance7", "appropriation.vote", made)
         for _ in range(2):
             town.funded()
         town.advance(town.apply(requested=600_000), "approval")

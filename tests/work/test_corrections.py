@@ -199,7 +199,8 @@ def test_a_proposal_may_be_dropped_and_a_closed_year_asks_for_a_decision(found: 
     town.take("finance2", "receivable.receive", made, entry_id=str(entry(town, 10)))
     given = {"receipt_id": receipt(town, made), "reason": "-"}
     town.take("finance2", "receivable.propose_reversal", made, **given)
-    town.take("finance1", "appropriation.close", purse, reason="year's end")
+    town.take("finance1", "appropriation.propose_close", purse, reason="year's end")
+    town.take("finance4", "appropriation.close", purse)
     assert codes(town, "finance3", "correct", made) == ["receipt_year_closed"]
     town.take("finance3", "receivable.drop_correction", made, reason="by decision only")
     assert codes(town, "finance3", "drop_correction", made, reason="-") == ["correction_not_proposed"]

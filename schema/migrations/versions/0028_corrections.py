@@ -5,11 +5,11 @@ from pathlib import Path
 from alembic import op
 from sqlalchemy import text
 
-revision = "0024"
-down_revision = "0023"
+revision = "0028"
+down_revision = "0027"
 
 HERE = Path(__file__)
-TABLE = HERE.with_name("0024_corrections_table.sql")
+TABLE = HERE.with_name("0028_corrections_table.sql")
 GUARDS = HERE.with_suffix(".sql")
 FUNCTIONS = (
     "correction_stays()",
