@@ -95,8 +95,8 @@ class Receipt(SQLModel, table=True):
     """Money that came in for a receivable: by an entry of a statement, or by a slip of the treasury.
 
     ``taken_minor`` was owed, ``over_minor`` was not. ``restored_minor`` of it went back to appropriations of
-    the year, the rest to the treasury. Rows never change, but that ``reversal_id`` names the correction by which
-    one was taken back; then its entry, or its slip, may be entered where it belongs.
+    the year, the rest to the treasury. Rows never change, but that ``reversal_id`` names the correction by
+    which one was taken back; then its entry, or its slip, may be entered where it belongs.
     """
 
     __table_args__ = (

@@ -195,8 +195,19 @@ def _exceptions() -> Iterator[Recount]:
         "what did not fit of a file as a whole is not what its exception says",
         """SELECT f.id, coalesce((f.doubts->x.kind)::text, '-'), x.params::text
              FROM bank_exception x JOIN bank_file f ON f.id = x.file_id
-            WHERE x.entry_id IS NULL AND x.payment_id IS NULL
+            WHERE x.entry_id IS NULL AND x.payment_id IS NULL AND x.kind <> 'statement_missing'
               AND f.doubts->x.kind IS DISTINCT FROM x.params""",
+    )
+    yield Recount(
+        "bank_file_differs",
+        "缺少前一份对账单的待查事项与对账单期初不符",
+        "what an exception says of the statement after a missing one is not how that one begins",
+        """SELECT x.file_id, x.params::text, string_agg(concat_ws(' ', s.opens_on, s.opening_minor), ', ')
+             FROM bank_exception x LEFT JOIN bank_statement s ON s.file_id = x.file_id
+            WHERE x.kind = 'statement_missing' GROUP BY x.id
+           HAVING NOT coalesce(bool_or(s.opens_on::text = x.params->>'day' AND abs(s.opening_minor)::text =
+             ltrim(regexp_replace(x.params->>'amount', '[^0-9]', '', 'g'), '0')), false)
+              AND NOT coalesce(bool_or(s.opens_on::text = x.params->>'day' AND s.opening_minor = 0), false)""",
     )
 
 

@@ -54,8 +54,8 @@ def of_project(session: Session, project_id: UUID, *, names: bool) -> list[Row]:
     receipts = rows(
         session,
         "SELECT receivable_id, amount_minor, taken_minor, over_minor, restored_minor, currency, "
-        "received_on, reference, entry_id IS NOT NULL AS by_bank, reversal_id IS NOT NULL AS reversed FROM receipt "
-        "WHERE project_id = %(id)s ORDER BY received_on, reference, id",
+        "received_on, reference, entry_id IS NOT NULL AS by_bank, reversal_id IS NOT NULL AS reversed "
+        "FROM receipt WHERE project_id = %(id)s ORDER BY received_on, reference, id",
         {"id": project_id},
     )
     taken_back = rows(

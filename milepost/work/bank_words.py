@@ -25,8 +25,7 @@ ENTRIES = """SELECT e.id, coalesce(e.again_file_id, e.file_id), e.said, e.booked
       AND d.outcome = 'applied' AND d.amount_minor < 0),
     EXISTS (SELECT 1 FROM bank_entry d WHERE d.payment_id = y.id AND d.source = 'statement'
       AND d.outcome = 'applied' AND d.amount_minor > 0),
-    (SELECT count(*)::int FROM receipt r WHERE r.entry_id = e.id),
-    EXISTS (SELECT 1 FROM bank_exception x WHERE x.entry_id = e.id AND x.state = 'open')
+    (SELECT count(*)::int FROM receipt r WHERE r.entry_id = e.id)
   FROM (SELECT * FROM bank_entry WHERE source = 'statement' AND outcome = 'new'
            AND (booked_on, id) > (%(day)s, %(id)s) ORDER BY booked_on, id LIMIT %(slice)s) e
   LEFT JOIN payment y ON y.id = e.payment_id LEFT JOIN payee k ON k.id = y.payee_id
@@ -106,7 +105,7 @@ SILENT = """SELECT y.id, f.id, b.execution_on, (SELECT count(*)::int FROM bank_e
 class Booked:
     """A part of a statement's entry beside the payment that it names.
 
-    ``taken_back``: so many receipts of it were reversed; ``asked``: it has an exception that is open still.
+    ``taken_back``: so many receipts of it were reversed.
     """
 
     id: UUID
@@ -128,7 +127,6 @@ class Booked:
     debit: bool
     credit: bool
     taken_back: int
-    asked: bool
 
     @property
     def shown(self) -> dict[str, str]:

@@ -72,10 +72,11 @@ def _receivables(session: Session, references: list[str]) -> dict[str, tuple[UUI
 
 
 def _clear_up(session: Session) -> None:
-    """What was received is no question any more."""
+    """What was received is no question any more; what was taken back since is a new one."""
     found = session.conn.execute(
         "SELECT x.id FROM bank_exception x JOIN bank_entry e ON e.id = x.entry_id "
-        "WHERE e.outcome = 'received' AND x.state = 'open' ORDER BY x.id"
+        "WHERE x.state = 'open' AND (e.outcome = 'received' OR (e.outcome = 'new' AND EXISTS "
+        "(SELECT 1 FROM receipt r WHERE r.entry_id = e.id))) ORDER BY x.id"
     ).fetchall()
     clear_exceptions(session, [row[0] for row in found], "退款已入账 · received as a refund")
 

@@ -206,9 +206,6 @@ class _Run:
         return refused
 
     def _queue(self, doubts: list[tuple[str, Booked, str]]) -> None:
-        # What was received and taken back before the first question was closed has it still.
-        self._mark([entry.id for _, entry, _ in doubts if entry.asked], "queued")
-        doubts = [doubt for doubt in doubts if not doubt[1].asked]
         likely = self._likely([entry for _, entry, _ in doubts if entry.payment_id is None])
         found = []
         for kind, entry, codes in doubts:

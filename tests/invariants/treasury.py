@@ -34,6 +34,7 @@ from tests.work.files_scene import Loop
 FINANCE = tuple(f"finance{n}" for n in range(1, 6))
 # Officers do finance's duties only where somebody delegated them.
 HANDS = (*FINANCE, "officer", "officer2")
+QUIET_DAYS = 10
 OPEN_FIRST = "ORDER BY state NOT IN ('owed', 'instalments'), id"
 # The bank keeps its books in files: in memory where there is some, for nothing here outlives a history.
 MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
@@ -217,7 +218,10 @@ class Treasury(RuleBasedStateMachine):
     def ask(self, late: bool) -> None:
         """What the bank has to say: reports at once, the statements of the days that are over."""
         today = self.loop.today()
-        self.waiting += self.loop.bank.reports(today) + self.loop.bank.statements(today)
+        said = self.loop.bank.statements(today)
+        # Of the quiet weeks before a new year the bank has a statement for each day; they say nothing.
+        quiet = [answer for answer in said[:-QUIET_DAYS] if b"<Ntry" not in answer.content]
+        self.waiting += self.loop.bank.reports(today) + [answer for answer in said if answer not in quiet]
         if late:
             self.waiting += self.loop.bank.late_reports(today)
 
@@ -335,20 +339,26 @@ class Treasury(RuleBasedStateMachine):
         if made:
             self.attempt("finance2", "budget_change.confirm", made.subject_id)
 
-    @rule()
-    def end_the_year(self) -> None:
+    @there("paid")
+    @rule(voted=st.integers(0, 2_000_000))
+    def end_the_year(self, voted: int) -> None:
         """The year's budget closes, unless something hangs on it; life goes on in the next one."""
         year = self.loop.today().year
         if year > START.year + 2:
             return
         for (purse,) in self.town.all(
-            "SELECT id FROM appropriation WHERE fiscal_year = %s AND state <> 'closed'", year
+            "SELECT id FROM appropriation WHERE fiscal_year = %s AND state = 'voted'", year
         ):
             if not self.attempt("finance1", "appropriation.propose_close", purse, reason="year's end"):
                 return
             if not self.attempt("finance2", "appropriation.close", purse):
                 return
         self.town.clock.set(date(year + 1, 1, 5))
+        given = {"fiscal_year": year + 1, "currency": "CNY", "source": "region", "amount_minor": voted + 1}
+        programme = str(self.town.programme.id)
+        made = self.attempt("finance8", "appropriation.propose", None, programme_id=programme, **given)
+        if made:
+            self.attempt("finance7", "appropriation.vote", made.subject_id)
 
 
 __all__ = ["FINANCE", "HANDS", "PROGRAMME", "Treasury", "there"]

@@ -79,9 +79,9 @@ def check(loop: Loop) -> None:
     town = loop.town
     assert faults(town.session.conn) == []
     for claim in recounts():
-        assert town.all(claim.sql.replace("%", "%%")) == [], claim.en
+        assert (rows := town.all(claim.sql.replace("%", "%%"))) == [], (claim.en, rows)
     for name, sql in NEVER.items():
-        assert town.all(sql) == [], name
+        assert (rows := town.all(sql)) == [], (name, rows)
     assert reconcile(town.session.conn).ok
     the_bank_agrees(loop)
 

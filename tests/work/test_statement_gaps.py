@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from milepost.bank.simulated_files import Answer, Misbehaviour
+from milepost.evidence.verify_database import verify
 from milepost.work.bank_words import COVER, GAPS
 from states.case import SYSTEM_ID
 from tests.invariants.conftest import Found
@@ -106,6 +107,7 @@ def test_a_rejection_waits_for_the_statement_that_is_missing(found: Found, tmp_p
     loop.read()
     assert loop.state(payment) == "instructed"
     assert loop.open() == ["statement_missing"]
+    assert verify(town.database).faults == [], "a question is no fault"
     loop.put(*[Answer(f"late-{one.name}", one.content) for one in debit])
     loop.read()
     assert loop.state(payment) == "settled"
