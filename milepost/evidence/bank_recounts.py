@@ -207,7 +207,8 @@ def _exceptions() -> Iterator[Recount]:
             WHERE x.kind = 'statement_missing' GROUP BY x.id
            HAVING NOT coalesce(bool_or(s.opens_on::text = x.params->>'day' AND abs(s.opening_minor)::text =
              ltrim(regexp_replace(x.params->>'amount', '[^0-9]', '', 'g'), '0')), false)
-              AND NOT coalesce(bool_or(s.opens_on::text = x.params->>'day' AND s.opening_minor = 0), false)""",
+              AND NOT coalesce(bool_or(s.opens_on::text = x.params->>'day'
+                AND s.opening_minor = 0), false)""",
     )
 
 
