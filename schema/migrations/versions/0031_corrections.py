@@ -5,11 +5,11 @@ from pathlib import Path
 from alembic import op
 from sqlalchemy import text
 
-revision = "0028"
-down_revision = "0027"
+revision = "0031"
+down_revision = "0030"
 
 HERE = Path(__file__)
-TABLE = HERE.with_name("0028_corrections_table.sql")
+TABLE = HERE.with_name("0031_corrections_table.sql")
 GUARDS = HERE.with_suffix(".sql")
 FUNCTIONS = (
     "correction_stays()",
