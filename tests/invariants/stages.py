@@ -60,7 +60,8 @@ class Stage:
             with self._kept(name) as owner:
                 self._owner = owner
                 clock = SimulatedClock(START)
-                database = Database(self._server.url("milepost_app", name), clock=clock)
+                urls = self._server.url("milepost_app", name), self._server.url("postgres", name)
+                database = Database(urls[0], owner_url=urls[1], clock=clock)
                 try:
                     with Town(database, clock, programme=self._programme) as town:
                         # Hundreds of statements are asked again and again: planned once.

@@ -64,7 +64,7 @@ def begun(server: EmbeddedPostgres, template: str) -> Iterator[str]:
     """A database with the office, its people, three projects and two years' budgets; nobody is in it."""
     name = new_database(server, template)
     clock = SimulatedClock(START)
-    database = Database(server.url("milepost_app", name), clock=clock)
+    database = Database(server.url("milepost_app", name), owner_url=server.url("postgres", name), clock=clock)
     with Town(database, clock, programme=PROGRAMME) as town:
         for source, year, amount in (("city", 0, 2_500_000), ("region", 0, 500_000), ("city", 1, 500_000)):
             given: dict[str, Any] = {"fiscal_year": START.year + year, "currency": "CNY", "source": source}
