@@ -39,3 +39,8 @@ def change_evidenced(case: Case) -> Refusal | None:
     if case.input is None or not case.programme.payees.evidence_required or case.of["payee_id"] is None:
         return None
     return None if case.input.documents else refuse("payee_evidence_missing")
+
+
+@guard()
+def verifier_is_second(case: Case) -> Refusal | None:
+    return refuse("payee_same_person") if case.here["entered_by"] == case.actor_id else None

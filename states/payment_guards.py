@@ -1,4 +1,4 @@
-"""Guards of what several people owe one payment: they enter the table when this module is read."""
+"""Guards of a payment: who does what of it, what binds it. They enter the table when this module is read."""
 
 from __future__ import annotations
 
@@ -8,6 +8,47 @@ from states.approvals import listed, missing_approvals
 from states.case import Case
 from states.guards import guard
 from states.refusals import Refusal, refuse
+
+
+@guard("duties")
+def four_eyes(case: Case) -> Refusal | None:
+    """One duty a person and a payment, whoever last edited the payee's account among them."""
+    acting = case.acting
+    for duty in case.facts["duties"]:
+        name = duty["duty"].replace("_", " ")
+        if duty["person_id"] == str(case.actor_id):
+            return refuse("four_eyes", duty=name)
+        if acting is not None and duty["person_id"] == acting["delegator_id"]:
+            return refuse("four_eyes_for", duty=name, name=acting["name"])
+    return None
+
+
+@guard()
+def payee_entered_by_another(case: Case) -> Refusal | None:
+    payee = case.facts["payee"]
+    if payee["entered_by"] == case.actor_id:
+        return refuse("four_eyes", duty="payee editor")
+    if case.acting is not None and str(payee["entered_by"]) == case.acting["delegator_id"]:
+        return refuse("four_eyes_for", duty="payee editor", name=case.acting["name"])
+    return None
+
+
+@guard()
+def binding_intact(case: Case) -> Refusal | None:
+    """What was approved is what is paid: the payee version bound is the project's present one."""
+    return None if case.here["payee_id"] == case.of["payee_id"] else refuse("binding_broken")
+
+
+@guard("duties")
+def attested_by_nobody(case: Case) -> Refusal | None:
+    """An outcome is attested once. After that a second person confirms it, or the bank's word decides."""
+    given = any(duty["duty"] == "first_attester" for duty in case.facts["duties"])
+    return refuse("attestation_given") if given else None
+
+
+@guard()
+def attested_first(case: Case) -> Refusal | None:
+    return None if case.here["attested"] else refuse("attestation_missing")
 
 
 @guard("duties")

@@ -8,25 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from config.programmes import Programme, Text
 from schema.inputs import (
     AcceptanceOutcome,
-    Apply,
     Approve,
     Checklist,
     Note,
     Reason,
-    Revise,
 )
 from schema.money import Money
+from states.application import GRANTEE, application
 from states.case import Case, Change, Follow, account_id
-from states.dossiers import described
 from states.step import SAME, Notify, Step, words
 from states.tranches import planned_milestones, planned_tranches
 
-GRANTEE = ("applicant", "principal_investigator")
 OFFICER = ("programme_officer",)
 Build = Callable[[str, Programme], tuple[Step, ...]]
 
@@ -38,102 +34,6 @@ class Stage:
     name: str
     label: Text
     build: Build
-
-
-# Application -------------------------------------------------------------------------------------------
-
-
-def _plan_rows(plan: tuple[Any, ...]) -> list[dict[str, Any]]:
-    return [m.model_dump(mode="json") for m in plan]
-
-
-def _apply(case: Case) -> Change:
-    given: Apply = case.input
-    row = given.model_dump(exclude={"plan"})
-    return Change(
-        set={
-            **row,
-            "programme_code": case.programme.code,
-            "plan": _plan_rows(given.plan),
-            "machine": case.facts["machine"],
-        }
-    )
-
-
-def _revise(case: Case) -> Change:
-    given: Revise = case.input
-    return Change(set={**given.model_dump(exclude={"plan"}), "plan": _plan_rows(given.plan)})
-
-
-def _pledge(signer: str) -> Callable[[Case], Change]:
-    def sign(case: Case) -> Change:
-        row = {
-            "project_id": case.subject_id,
-            "signer": signer,
-            "person_id": case.actor_id,
-            "signed_at": case.now,
-        }
-        return Change(set={f"pledged_{signer}": True}, insert=[("pledge", row)])
-
-    return sign
-
-
-def _application(following: str, programme: Programme) -> tuple[Step, ...]:
-    here = ("application",)
-    return (
-        Step(
-            "project.apply",
-            (),
-            "application",
-            words("新建申报", "Apply"),
-            input=Apply,
-            effect=_apply,
-            needs=("machine",),
-            guards=("currency_is_the_programmes", "plan_adds_up", "call_is_the_programmes"),
-        ),
-        Step(
-            "project.revise",
-            here,
-            SAME,
-            words("修改申报书", "Revise the application"),
-            input=Revise,
-            effect=_revise,
-            guards=("plan_adds_up",),
-        ),
-        *described(programme, here),
-        Step(
-            "project.sign_unit_pledge",
-            here,
-            SAME,
-            words("单位签署承诺书", "Sign the pledge for the unit"),
-            guards=("unit_pledge_missing",),
-            effect=_pledge("unit"),
-        ),
-        Step(
-            "project.sign_leader_pledge",
-            here,
-            SAME,
-            words("负责人签署承诺书", "Sign the pledge as leader"),
-            guards=("leader_pledge_missing",),
-            effect=_pledge("leader"),
-        ),
-        Step(
-            "project.submit",
-            here,
-            following,
-            words("提交申报", "Submit"),
-            guards=("unit_pledged", "leader_pledged", "plan_present", "plan_adds_up", "call_open"),
-            notify=(Notify("project_submitted", (*GRANTEE, "programme_officer")),),
-        ),
-        Step(
-            "project.lapse_application",
-            here,
-            "lapsed",
-            words("申报逾期失效", "The application lapses"),
-            guards=("deadline_passed",),
-            notify=(Notify("project_lapsed", GRANTEE),),
-        ),
-    )
 
 
 # From the checks to the approval ------------------------------------------------------------------------
@@ -430,7 +330,7 @@ def _closure(following: str, programme: Programme) -> tuple[Step, ...]:
 STAGES: dict[str, Stage] = {
     stage.name: stage
     for stage in (
-        Stage("application", words("申报", "Application"), _application),
+        Stage("application", words("申报", "Application"), application),
         Stage("completeness_check", words("形式审查", "Completeness check"), _completeness),
         Stage("eligibility_check", words("资格审查", "Eligibility check"), _eligibility),
         Stage(
@@ -471,3 +371,5 @@ STAGES: dict[str, Stage] = {
         Stage("closure", words("结项", "Closure"), _closure),
     )
 }
+
+__all__ = ["GRANTEE", "STAGES", "Stage", "start_funding"]
