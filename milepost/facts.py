@@ -178,6 +178,10 @@ FACTS: dict[str, str] = {
         "(SELECT max(c.period_to)::text FROM claim c WHERE c.project_id = p.id AND c.state = 'accepted' "
         "AND c.id <> s.id)"
     ),
+    "claim_writers": (
+        "ARRAY(SELECT DISTINCT e.actor_id::text FROM event e WHERE e.subject_id = s.id "
+        "AND e.step IN ('claim.open', 'claim.save', 'claim.submit'))"
+    ),
     "claim_lines": LIST.format(
         "SELECT id, number, category, amount_minor, allowed_minor FROM claim_line "
         "WHERE claim_id = s.id AND live ORDER BY number"

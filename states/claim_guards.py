@@ -163,10 +163,11 @@ def claim_allowed_within_caps(case: Case) -> list[Refusal]:
 # Examining -----------------------------------------------------------------------------------------------
 
 
-@guard()
+@guard("claim_writers")
 def claim_of_another(case: Case) -> Refusal | None:
-    """Nobody examines what they handed in themselves."""
-    return refuse("claim_own") if case.here["submitted_by"] == case.actor_id else None
+    """Nobody examines what they wrote or handed in themselves."""
+    mine = case.here["submitted_by"] == case.actor_id or str(case.actor_id) in case.facts["claim_writers"]
+    return refuse("claim_own") if mine else None
 
 
 @guard("claim_lines")

@@ -87,6 +87,7 @@ def batch(
     terminal: Terminal, id: Annotated[UUID, typer.Argument(metavar="BATCH", help="批次的 id · Its id.")]
 ) -> None:
     from milepost.queries.bank import batch as read
+    from milepost.reports.payment_words import left_out_said
     from schema.money import Money
     from states.labels import state_label
 
@@ -103,7 +104,7 @@ def batch(
             f"{p['code']}/t{p['number']}",
             terminal.text(state_label("payment", p["state"])),
             Money(p["amount_minor"], p["currency"]).format(terminal.locale),
-            p["left_out"] or "",
+            terminal.text(left_out_said(p["left_out"])) if p["left_out"] else "",
         )
         for p in row["payments"]
     ]

@@ -8,7 +8,12 @@ from typing import Any
 
 from config.programmes import Text
 from milepost.mail.facts import day
+from states.labels import state_label
+from states.payment import STEPS
+from states.refusals import CATALOGUE
 from states.step import words
+
+PAYMENT_STATES = frozenset(state for step in STEPS for state in step.source) | {"returned", "void"}
 
 # The ledger's accounts, as papers and pages call them.
 ACCOUNTS: Mapping[str, Text] = {
@@ -148,6 +153,27 @@ def next_attempt(attempts: Sequence[Mapping[str, Any]], attempt: int) -> Mapping
     return next((a for a in attempts if a["attempt"] == attempt + 1), None)
 
 
+def left_out_said(why: str) -> Text:
+    """Why a batch left a payment out: its state, or the codes of what refused it; words stay as they are."""
+    parts = why.split(", ")
+    known = [_in_words(part) for part in parts]
+    if any(text is None for text in known):
+        return words(why, why)
+    found = [text for text in known if text is not None]
+    return words("".join(t.zh for t in found), " ".join(t.en for t in found))
+
+
+def _in_words(code: str) -> Text | None:
+    if code in CATALOGUE:
+        row = CATALOGUE[code]
+        # What refused it is over; without its figures the remedy says as much.
+        return next((t for t in (row.fact, row.remedy) if "{" not in t.zh + t.en), None)
+    if code in PAYMENT_STATES:
+        label = state_label("payment", code)
+        return words(f"{label.zh}。", f"{label.en}.")
+    return None
+
+
 __all__ = [
     "BANK_SAID",
     "OUTCOMES",
@@ -159,5 +185,6 @@ __all__ = [
     "both",
     "headline",
     "last_digits",
+    "left_out_said",
     "next_attempt",
 ]

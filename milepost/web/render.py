@@ -19,7 +19,7 @@ from starlette.responses import HTMLResponse
 from config.programmes import Programme, Text
 from milepost.experts.permits import READERS
 from milepost.queries.sight import BANK, DRAWS, FUNDS, OBJECTORS, SEES
-from milepost.reports.payment_words import acted
+from milepost.reports.payment_words import acted, left_out_said
 from milepost.web.visitor import Visitor
 from schema.money import Money
 from states.delegation import COLLEAGUES
@@ -140,6 +140,7 @@ def environment(locale: str, zone: str) -> Environment:
         duty=lambda name: said(duty_label(name), locale),
         progress=lambda found: progress_said(found, locale),
         acted=lambda person, behalf: acted(person, behalf, locale),
+        left_out=lambda why: said(left_out_said(why or ""), locale),
         choice=lambda name: said(choice_label(name), locale),
         worded=in_words,
         tone=tone,

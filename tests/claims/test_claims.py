@@ -176,6 +176,11 @@ def test_nobody_examines_their_own_claim(town: Town, project: UUID) -> None:
     findings = [{"number": 1, "allowed_minor": 100_000}]
     assert codes(town, "officer2", "claim.examine", made, findings=findings) == ["claim_own"]
     assert codes(town, "officer2", "claim.accept", made) == ["claim_own", "claim_unexamined"]
+    town.take("finance1", "claim.return", made, reason="say more")
+    # Written by one and handed in by another: neither examines it.
+    town.take("unit", "claim.submit", made)
+    assert codes(town, "officer2", "claim.examine", made, findings=findings) == ["claim_own"]
+    town.take("finance1", "claim.examine", made, findings=findings)
 
 
 def test_a_project_is_closed_once_its_claims_are_decided(town: Town, project: UUID) -> None:

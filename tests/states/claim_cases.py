@@ -146,8 +146,11 @@ def table(case: Make, programme: Programme) -> dict[str, tuple[Case, list[tuple[
             ],
         ),
         "claim_of_another": (
-            case(here={"submitted_by": OTHER}),
-            [(case(here={"submitted_by": ME}), "claim_own")],
+            case(here={"submitted_by": OTHER}, facts={"claim_writers": [str(OTHER)]}),
+            [
+                (case(here={"submitted_by": ME}, facts={"claim_writers": []}), "claim_own"),
+                (case(here={"submitted_by": OTHER}, facts={"claim_writers": [str(ME)]}), "claim_own"),
+            ],
         ),
         "findings_fit": (
             case(given=found(allowed=9, reason="r"), facts=lines(None)),

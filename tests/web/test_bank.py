@@ -6,7 +6,9 @@ from uuid import uuid4
 
 import pytest
 
+from config.programmes import Text
 from milepost.bank.simulated_files import FileBank, Misbehaviour, write_answers
+from milepost.reports.payment_words import left_out_said
 from milepost.work.batches import carry_on
 from milepost.work.reconciliation import reconcile_folder
 from states.case import SYSTEM_ID
@@ -43,6 +45,14 @@ def test_an_exception_is_shown_in_words_and_cleared_up_once(site: Site, tmp_path
     assert f"bank_exception-{id}" not in finance.get("/").text
     assert "it was the bureau" in finance.get("/bank").text
     assert finance.get(f"/bank/batches/{uuid4()}").status_code == 404
+
+
+@pytest.mark.parametrize("why", ["void", "binding_broken", "payment_on_hold, on_hold", "bank_doubt"])
+def test_why_a_payment_was_left_out_is_said_in_words(why: str) -> None:
+    told = left_out_said(why)
+    assert not any(code in told.zh + told.en for code in why.split(", ")) or why == "void"
+    assert told.zh != told.en and "{" not in told.zh + told.en
+    assert left_out_said("the wrong day") == Text(zh="the wrong day", en="the wrong day")
 
 
 @pytest.mark.parametrize("role", ["finance_officer", "programme_officer", "applicant"])
