@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
-from typing import Any
 from uuid import UUID
 
 from milepost.db import Session
 from milepost.experts.conflicts import conflicts_among
+from milepost.queries.commitments import Asked, committed, left_by_year
 from milepost.queries.sight import MINE, OBJECTORS, Row, holds_role, rows
 
 STAGES = ("remote_review", "panel_review")
@@ -24,7 +23,6 @@ _HAS_ROUND = "EXISTS (SELECT 1 FROM round r WHERE r.project_id = p.id AND r.stag
 _TAKEN = """coalesce((SELECT sum(y.amount_minor) FROM payment y
   JOIN tranche t ON t.id = y.tranche_id AND t.basis <> 'interest' WHERE y.project_id = p.id
   AND y.state IN ('requested', 'approved', 'released', 'instructed', 'settled', 'unknown')), 0)::bigint"""
-_ENDED = "('declined', 'withdrawn', 'lapsed', 'terminated', 'revoked', 'archived')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +60,7 @@ _LIST = f"""WITH {MINE}, listed AS MATERIALIZED (
     AND (p.state = %(stage)s OR {_HAS_ROUND.format(stage="%(stage)s")}) AND {_READER}
 ), closed AS MATERIALIZED ({conflicts_among("SELECT id FROM listed")})
 SELECT p.id, %(stage)s AS stage, p.code, p.title, p.unit_name, p.leader_name, p.currency,
-  p.requested_minor, p.award_minor,
+  p.requested_minor, p.award_minor, p.plan,
   p.state, p.version, p.office_path, n.proposed_minor, n.state AS notice_state, n.opens_on, n.closes_on,
   {_TAKEN} AS taken_minor, r.id AS round_id, r.number AS round_number, r.state AS round_state,
   r.version AS round_version, r.score_milli, r.passed,
@@ -106,7 +104,7 @@ _HOME = """(SELECT coalesce(sum(t.amount_minor), 0) FROM transfer t JOIN account
 
 @dataclass(frozen=True, slots=True)
 class Funds:
-    """A programme's budget for a year in minor units; ``promised`` to approved projects and not yet held."""
+    """A programme's budget for a year in minor units; ``promised`` of it to projects and not yet held."""
 
     fiscal_year: int
     currency: str
@@ -120,34 +118,26 @@ class Funds:
         return max(self.left_minor - self.promised_minor, 0)
 
 
-def funds(session: Session, programme_code: str, currency: str, but: Sequence[UUID], today: date) -> Funds:
-    """The year's budget of a programme; the projects ``but`` are not counted as promised."""
-    asked: dict[str, Any] = {
-        "code": programme_code,
-        "currency": currency,
-        "year": today.year,
-        "but": list(but),
-    }
-    found = rows(
+def funds(
+    session: Session, programme_code: str, currency: str, but: Sequence[UUID], office: str = "/"
+) -> Funds:
+    """The year's budget of a programme by the rule of the what-if (``milepost.queries.commitments``).
+
+    ``but`` are the projects that are not counted as promised, ``office`` the one that all of these belong to:
+    what is left is left of the appropriations that reach it.
+    """
+    asked = Asked(programme_code, currency, session.clock.today(), tuple(but))
+    year = asked.today.year
+    left, promised = left_by_year(session.conn, asked, office), committed(session.conn, asked)
+    voted = rows(
         session,
-        f"""SELECT
-          (SELECT sum(a.drawn_minor - {_GONE} - {_HOME})::bigint FROM appropriation s
+        f"""SELECT sum(a.drawn_minor - {_GONE} - {_HOME})::bigint AS minor FROM appropriation s
              JOIN account a ON a.kind = 'appropriation' AND a.owner_id = s.id
            WHERE s.programme_code = %(code)s AND s.fiscal_year = %(year)s AND s.currency = %(currency)s
-             AND s.state = 'voted' AND NOT s.for_interest) AS voted_minor,
-          (SELECT sum(a.credits_posted - a.debits_posted - a.debits_pending)::bigint FROM appropriation s
-             JOIN account a ON a.kind = 'appropriation' AND a.owner_id = s.id
-           WHERE s.programme_code = %(code)s AND s.fiscal_year = %(year)s AND s.currency = %(currency)s
-             AND s.state = 'voted' AND NOT s.for_interest) AS left_minor,
-          (SELECT sum(greatest(p.award_minor - {_TAKEN}, 0))::bigint FROM project p
-           WHERE p.programme_code = %(code)s AND p.currency = %(currency)s AND p.award_minor IS NOT NULL
-             AND p.state NOT IN {_ENDED} AND p.state NOT LIKE 'closed%%' AND p.id <> ALL(%(but)s)
-          ) AS promised_minor""",
-        asked,
-    )[0]
-    return Funds(
-        today.year, currency, found["voted_minor"], found["left_minor"] or 0, found["promised_minor"] or 0
-    )
+             AND s.state = 'voted' AND NOT s.for_interest AND starts_with(%(reached)s, s.office_path)""",
+        {**asked.params, "reached": office},
+    )[0]["minor"]
+    return Funds(year, currency, voted, left.get(year, 0), promised.get(year, 0))
 
 
 __all__ = ["STAGES", "Funds", "Scope", "applications", "funds", "lists"]

@@ -12,7 +12,7 @@ import json
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from threading import Lock
 from typing import Any, cast
 from uuid import UUID
@@ -24,11 +24,13 @@ from milepost.experts.funding_line import DRAWS, Budget, chances
 from milepost.experts.patterns import Finding, Review, patterns
 from milepost.experts.ranking import Proposal, Ranked, entries, propose, rank
 from milepost.programmes import load_published
+from milepost.queries.commitments import common_office
 from milepost.queries.rankings import Funds, Scope, applications, funds
 from milepost.queries.sight import Row
 from states.case import SYSTEM_ID, Case
 from states.labels import state_label
 from states.machines import Compiled
+from states.outlook import years_of
 from states.review import BALLOT, PASS_MARK, SCALE, counted, failings, raw_score
 from states.step import words
 
@@ -46,7 +48,8 @@ class Listed:
 
     ``counted``: the raw score is on record, not what the reviews so far would give. ``asked_minor`` is the
     award, or what is proposed, or what was asked for; ``amount_minor`` what of it is not yet on its way to
-    the bank. ``why_unranked`` says why it has no place; empty for those that have one.
+    the bank, ``year_minor`` what of that would fall into the present year. ``why_unranked`` says why it has
+    no place; empty for those that have one.
     """
 
     row: Row
@@ -57,6 +60,7 @@ class Listed:
     spread_milli: int | None
     amount_minor: int
     asked_minor: int
+    year_minor: int
     why_unranked: tuple[Text, ...] = ()
     calibrated_milli: int | None = None
     se_milli: int | None = None
@@ -78,10 +82,19 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Where the line is asked for: below so many places, where a budget ends, or by the year's budget."""
+    """Where the line is asked for: below so many places, where a budget ends, or by the year's budget.
+
+    ``of_year``: the budget is what is free of the present year, and of each award counts what falls into it,
+    as in the what-if of the budget. A budget that somebody names is held against the whole awards.
+    """
 
     places: int | None = None
     budget_minor: int | None = None
+    of_year: bool = False
+
+    def amount_of(self, one: Listed) -> int:
+        """What an application takes of the budget by which the line is drawn."""
+        return one.year_minor if self.of_year else one.amount_minor
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,15 +157,16 @@ def ranked_list(
     if not found or compiled is None or compiled.programme.review is None:
         return None
     line, programme = line or Line(), compiled.programme
-    listed = [_listed(row, programme) for row in found]
+    listed = [_listed(row, programme, session.clock.today()) for row in found]
     currencies = {row["currency"] for row in found}
     currency = currencies.pop() if len(currencies) == 1 else ""
     money = None
     if currency:
         ids = [one.id for one in listed]
-        money = funds(session, programme.code, currency, ids, session.clock.today())
+        office = common_office([row["office_path"] for row in found])
+        money = funds(session, programme.code, currency, ids, office)
         if line.places is None and line.budget_minor is None and money.voted_minor is not None:
-            line = Line(budget_minor=money.free_minor)
+            line = Line(budget_minor=money.free_minor, of_year=True)
     return _put_together(scope, compiled, listed, line, currency, money)
 
 
@@ -185,7 +199,7 @@ def valid(row: Row) -> list[Row]:
     return [task for task in row["tasks"] if task["state"] == "submitted"]
 
 
-def _listed(row: Row, programme: Programme) -> Listed:
+def _listed(row: Row, programme: Programme, today: date) -> Listed:
     scores = [task["score_milli"] for task in valid(row)]
     on_record = row["round_state"] in _ON_RECORD
     raw: int | None = None
@@ -195,6 +209,8 @@ def _listed(row: Row, programme: Programme) -> Listed:
         raw = row["score_milli"] if on_record else raw_score(case)
         dropped = len(scores) - len(counted(case))
     asked = row["award_minor"] or row["proposed_minor"] or row["requested_minor"]
+    amount = max(asked - row["taken_minor"], 0)
+    by_year = years_of(programme, asked, row["currency"], row["plan"], today) if amount else {}
     return Listed(
         row=row,
         raw_milli=raw,
@@ -202,8 +218,9 @@ def _listed(row: Row, programme: Programme) -> Listed:
         reviews=len(scores),
         dropped=dropped,
         spread_milli=max(scores) - min(scores) if scores else None,
-        amount_minor=max(asked - row["taken_minor"], 0),
+        amount_minor=amount,
         asked_minor=asked,
+        year_minor=min(amount, by_year.get(today.year, 0)),
         why_unranked=tuple(_why_unranked(row, programme, raw)),
     )
 
@@ -275,7 +292,7 @@ def _put_together(
     made = entries(
         [r for r in reviews_of(rows, programme, every_item=True) if r.application in able],
         {code: one.raw_milli or 0 for code, one in able.items()},
-        {code: one.amount_minor for code, one in able.items()},
+        {code: line.amount_of(one) for code, one in able.items()},
     )
     order = rank(made, ties)
     given = reviews_of(rows, programme, every_item=False)
@@ -342,7 +359,7 @@ def _chances(
 ) -> dict[str, int | None]:
     """By application; those without a place take nothing of the budget in any draw, and have no chance."""
     if proposal is not None:
-        budget, amounts = proposal.budget_minor, {code: one.amount_minor for code, one in able.items()}
+        budget, amounts = proposal.budget_minor, {code: line.amount_of(one) for code, one in able.items()}
     elif line.places is not None:
         budget, amounts = line.places, dict.fromkeys(able, 1)
     else:

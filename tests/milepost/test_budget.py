@@ -14,6 +14,8 @@ from milepost.queries.budget import Line, lines
 from milepost.queries.commitments import common_office
 from milepost.queries.rankings import funds
 from milepost.queries.work import work
+from milepost.reports import ranking
+from milepost.reports.budget_fit import Wanted, fit
 from states.refusals import Refused
 from tests.invariants.checks import faults
 from tests.invariants.conftest import Found
@@ -158,7 +160,7 @@ def test_a_year_ends_once_its_payments_are_through_and_its_rest_goes_on_or_back(
     (whole,) = balances(town.session.conn)
     assert whole.appropriated_minor == 500_000 + 1_000_000 + 5_000_000 - 1_000_000
     assert whole.left_minor == sum(each.left for each in lines(town.session, None))
-    found = funds(town.session, town.programme.compiled.programme.code, "CNY", [], town.clock.today())
+    found = funds(town.session, town.programme.compiled.programme.code, "CNY", [])
     assert (found.voted_minor, found.left_minor) == (5_500_000, whole.left_minor)
     sound(town)
 
@@ -265,3 +267,26 @@ def test_a_vote_and_a_close_take_two_people_and_wait_in_the_others_lists(found: 
     town.take("finance2", "appropriation.close", purse)
     assert line(town, purse).state == "closed"
     sound(town)
+
+
+def test_a_ranking_has_the_same_money_before_it_as_the_what_if(found: Found) -> None:
+    """Of this year what is left and what is promised of it; of an award what falls into it."""
+    town = found(programme=programme_text() + SOURCES)
+    vote(town, "city", 1_000_000)
+    vote(town, "region", 700, office_path="/county/")
+    town.clock.set(date(2025, 7, 1))  # The first milestone is late, the second falls into September.
+    agreed = town.funded()
+    later = town.milestones(agreed)[1]
+    town.take("officer", "milestone.extend", later, due_on="2026-03-01", reason="a delay")
+    programme = town.programme.compiled.programme
+    wanted = town.apply()
+    plan, office = town.all("SELECT plan, office_path FROM project WHERE id = %s", wanted)[0]
+    what_if = fit(town.session, programme, "CNY", [Wanted(wanted, "", "", 900_000, plan, office)]).years[0]
+    line = funds(town.session, programme.code, "CNY", [wanted], office)
+    assert (line.left_minor, line.promised_minor) == (what_if.left, what_if.committed) == (1_000_000, 400_000)
+    row = {"award_minor": None, "proposed_minor": 900_000, "requested_minor": 1, "taken_minor": 0}
+    row |= {"currency": "CNY", "plan": plan, "tasks": [], "votes": [], "round_id": None, "state": "x"}
+    row |= {"round_state": None, "score_milli": None}
+    listed = ranking._listed(row, programme, town.clock.today())
+    assert ranking.Line(of_year=True).amount_of(listed) == what_if.wanted
+    assert ranking.Line(budget_minor=5).amount_of(listed) == 900_000
