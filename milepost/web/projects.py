@@ -28,6 +28,7 @@ from milepost.queries.reviews import expert_task
 from milepost.queries.sight import Row, find_subject
 from milepost.queries.timeline import Happening, timeline
 from milepost.queries.work import work
+from milepost.web.budget import SECOND
 from milepost.web.offers import Offer, heading, home_of, offers_for, roots
 from milepost.web.render import page
 from milepost.web.visitor import Member, Missing, Visitor
@@ -63,12 +64,26 @@ class WorkPage:
     roots: list[Step]
 
 
+# Never what an item waits for: a stop that has to be there first, and what is its proposer's alone.
+_BESIDE = {
+    "payment.place_hold",
+    "payment.lift_hold",
+    "project.place_hold",
+    "project.lift_hold",
+    "budget_change.withdraw",
+    "appropriation.withdraw",
+}
+
+
 def _possible(row: Row, compiled: Compiled, roles: frozenset[str]) -> list[Step]:
     """The steps the reader's roles know from here; of a project those of its stage, not those beside it."""
     mine = set().union(*(PERMISSIONS.get(role, frozenset()) for role in roles))
     machine = compiled.machines[row["noun"]]
     if row["behalf"]:
         mine = set(DELEGABLE)
+    mine -= _BESIDE
+    if row["noun"] == "appropriation":
+        mine &= set(SECOND["vote" if row["state"] == "proposed" else "close"])
     known = [step for step in machine.steps_from(row["state"]) if step.name in mine]
     return [step for step in known if row["noun"] != "project" or len(step.source) == 1] or known
 
@@ -88,6 +103,9 @@ def my_work(visitor: Member, after: str = "") -> Response:
             programmes[id] = load_published(visitor.session.conn, id)
         compiled = programmes[id]
         assert compiled is not None
+        if row["noun"] in ("appropriation", "budget_change"):
+            # Neither has a code of its own: whose money it is says more than an id.
+            row["code"] = said(compiled.programme.title, visitor.locale)
         named = {**row, "title": row["part_title"]}
         head = "" if row["noun"] == "project" else heading(row["noun"], named, visitor.locale)
         expert = "expert" in visitor.roles and row["noun"] == "task"
