@@ -18,7 +18,7 @@ class Credit(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     minor: int = Field(gt=0, alias="amount_minor")
-    currency: str = "CNY"
+    currency: str = Field(default="CNY", pattern="^[A-Z]{3}$")
     remittance: str
     name: str = ""
     account: str = ""
