@@ -154,6 +154,8 @@ def _present(asked: Asked, name: str, info: FieldInfo) -> Any:
         return value or {}
     if widget == "plan":
         return [_plan_row(m, asked.currency) for m in (value or ())]
+    if widget == "money" and (left := form_rows.set_off_left(asked)) is not None:
+        return f"{left.major:f}"
     if widget == "money":
         return "" if value is None else f"{Money(value, asked.currency).major:f}"
     if widget == "currency":
@@ -286,6 +288,10 @@ def _money_hint(asked: Asked) -> str:
             else "In whole units, such as 1,200,000.00"
         )
     name = CURRENCIES[asked.currency].zh if asked.locale == "zh" else asked.currency
+    if (left := form_rows.set_off_left(asked)) is not None:
+        zh = f"单位：{name}。尚欠 {left.format('zh')}；不超过尚欠，也不超过该笔拨付。"
+        en = f"In {name}. {left.format('en')} is left; no more than that, and no more than the payment."
+        return zh if asked.locale == "zh" else en
     return f"单位：{name}" if asked.locale == "zh" else f"In {name}"
 
 

@@ -17,6 +17,7 @@ from milepost.queries.dossiers import said_before
 from milepost.queries.sight import Row
 from schema.money import Money
 from states.labels import said, state_label
+from states.receivable_plan import left_minor
 from states.step import words
 
 if TYPE_CHECKING:
@@ -97,8 +98,7 @@ def choices(asked: Asked, widget: str) -> list[tuple[str, str, str]]:
         return [
             (
                 str(row["id"]),
-                f"{row['number']} · {Money(row['amount_minor'], row['currency'])} · "
-                + said(state_label("payment", row["state"]), asked.locale),
+                _payment_said(asked, row),
                 "",
             )
             for row in receivables.payments_to_set_off(asked.session, asked.subject.project_id)
@@ -122,6 +122,24 @@ def _receipt_said(row: Row, zh: bool) -> str:
     sum_ = Money(row["amount_minor"], row["currency"])
     by = ("对账单" if zh else "statement") if row["by_bank"] else ("缴库回单" if zh else "treasury slip")
     return f"{row['received_on']} · {sum_} · {by} {row['reference'] or '—'}"
+
+
+def _payment_said(asked: Asked, row: Row) -> str:
+    """A payment that waits, in one line of a list: which, what it pays, where it stands."""
+    sum_ = Money(row["amount_minor"], row["currency"]).format(asked.locale)
+    state = said(state_label("payment", row["state"]), asked.locale)
+    if row["late_number"] is not None:
+        which = said(words("第 {n} 笔的逾期利息", "Interest for tranche {n}"), asked.locale)
+        return f"{which.format(n=row['late_number'])} · {sum_} · {state}"
+    which = said(words("第 {n} 笔", "Tranche {n}"), asked.locale).format(n=row["number"])
+    return f"{which} · {sum_} · {state}"
+
+
+def set_off_left(asked: Asked) -> Money | None:
+    """What is left of a receivable that somebody wants to set off; None in any other form."""
+    if asked.step.name != "receivable.propose_set_off" or asked.subject is None:
+        return None
+    return Money(left_minor(asked.subject.row), asked.currency)
 
 
 def _credit_said(row: Row) -> str:

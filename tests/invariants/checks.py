@@ -51,7 +51,7 @@ QUERIES: dict[str, str] = {
         "SELECT p.id FROM project p JOIN account a ON a.owner_id = p.id AND a.kind = 'commitment' "
         "WHERE a.drawn_minor > p.award_minor OR a.ceiling_minor <> p.award_minor OR a.drawn_minor < 0 "
         "OR a.drawn_minor <> (SELECT coalesce(sum(y.amount_minor), 0) FROM payment y "
-        "WHERE y.project_id = p.id "
+        "JOIN tranche t ON t.id = y.tranche_id AND t.basis <> 'interest' WHERE y.project_id = p.id "
         "AND y.state IN ('requested', 'approved', 'released', 'instructed', 'unknown', 'settled'))"
     ),
     "more is held and paid than was appropriated": (

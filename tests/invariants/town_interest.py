@@ -11,15 +11,22 @@ if TYPE_CHECKING:
 
 PROMISED_DAYS = 5
 _RULE = (
-    'late_interest = {{ rate = "{rate}", promised_days = 5, paid_from = "interest"{more} }}\n'
-    'budget = {{ sources = [{{ code = "own", title = {{ zh = "本级", en = "Own" }} }}, '
+    'late_interest = {{ rate = "{rate}", promised_days = {days}, paid_from = "interest"{more} }}\n'
+    'budget = {{ {home}sources = [{{ code = "own", title = {{ zh = "本级", en = "Own" }} }}, '
     '{{ code = "interest", title = {{ zh = "利息", en = "Interest" }} }}] }}\n'
 )
 
 
-def late_text(text: str, *, rate: str = "8%", more: str = "") -> str:
-    """A programme's text with interest for late payment, and a line that pays it."""
-    return text.replace("rule_set =", _RULE.format(rate=rate, more=more) + "rule_set =", 1)
+def late_text(
+    text: str, *, rate: str = "8%", more: str = "", promised_days: int = PROMISED_DAYS, home: bool = False
+) -> str:
+    """A programme's text with interest for late payment, and a line that pays it.
+
+    ``home``: what comes back within the year goes back to its appropriation.
+    """
+    kept = 'same_year_refunds_to = "appropriation", ' if home else ""
+    rule = _RULE.format(rate=rate, more=more, days=promised_days, home=kept)
+    return text.replace("rule_set =", rule + "rule_set =", 1)
 
 
 def vote_interest(town: Town, amount: int = 1_000_000, *, year: int = 2025) -> UUID:
