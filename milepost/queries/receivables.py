@@ -113,11 +113,12 @@ def payments_to_set_off(session: Session, project_id: UUID) -> list[Row]:
     """Payments of a project that wait still and that nothing is set off against."""
     return rows(
         session,
-        "SELECT y.id, y.amount_minor, y.currency, y.state, t.number, lt.number AS late_number FROM payment y "
-        "JOIN tranche t ON t.id = y.tranche_id LEFT JOIN payment ly ON ly.id = t.interest_of_id "
-        "LEFT JOIN tranche lt ON lt.id = ly.tranche_id WHERE y.project_id = %(id)s AND y.state = ANY(%(waiting)s) "
-        "AND NOT EXISTS (SELECT 1 FROM set_off o WHERE o.payment_id = y.id "
-        "AND o.status IN ('proposed', 'agreed', 'applied')) ORDER BY t.number",
+        """SELECT y.id, y.amount_minor, y.currency, y.state, t.number, lt.number AS late_number
+          FROM payment y JOIN tranche t ON t.id = y.tranche_id
+          LEFT JOIN payment ly ON ly.id = t.interest_of_id LEFT JOIN tranche lt ON lt.id = ly.tranche_id
+         WHERE y.project_id = %(id)s AND y.state = ANY(%(waiting)s) AND NOT EXISTS (SELECT 1 FROM set_off o
+           WHERE o.payment_id = y.id AND o.status IN ('proposed', 'agreed', 'applied'))
+         ORDER BY t.number""",
         {"id": project_id, "waiting": list(WAITING)},
     )
 
