@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -133,6 +134,40 @@ def receipts_that_stand(session: Session, receivable_id: UUID) -> list[Row]:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class SetOffShown:
+    """A set-off that waits or was agreed to: against which payment, and what is left to pay."""
+
+    payment_id: UUID
+    number: int
+    payment_minor: int
+    amount_minor: int
+    currency: str
+    grounds: str
+    proposed_by: str
+    left_minor: int
+
+    @property
+    def net_minor(self) -> int:
+        """What the bank would pay."""
+        return self.payment_minor - self.amount_minor
+
+
+def set_off_shown(session: Session, receivable_id: UUID) -> SetOffShown | None:
+    """The set-off of a receivable that somebody has to decide about; whoever asks may see the receivable."""
+    found = rows(
+        session,
+        """SELECT o.payment_id, t.number, y.amount_minor AS payment_minor, o.amount_minor, o.currency,
+            o.grounds, n.name AS proposed_by,
+            r.amount_minor - r.received_minor - r.written_off_minor - r.offset_minor AS left_minor
+          FROM set_off o JOIN payment y ON y.id = o.payment_id JOIN tranche t ON t.id = y.tranche_id
+          JOIN person n ON n.id = o.proposed_by JOIN receivable r ON r.id = o.receivable_id
+         WHERE o.receivable_id = %(id)s AND o.status IN ('proposed', 'agreed')""",
+        {"id": receivable_id},
+    )
+    return SetOffShown(**found[0]) if found else None
+
+
 def demand(session: Session, actor_id: UUID, id: UUID) -> Row | None:
     """One receivable with its project, for its demand; None where there is none for this reader."""
     if find_subject(session, actor_id, "receivable", id) is None:
@@ -203,11 +238,13 @@ def _accounts(session: Session, projects: list[UUID]) -> dict[UUID, set[str]]:
 
 
 __all__ = [
+    "SetOffShown",
     "demand",
     "loose_credits",
     "of_project",
     "payments_to_set_off",
     "receipts_that_stand",
     "receivables",
+    "set_off_shown",
     "sums_of_project",
 ]

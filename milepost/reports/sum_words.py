@@ -18,8 +18,8 @@ def set_off_note(gross: Money, offset: Money, reference: str | None) -> Text:
     en = f" (reference {spaced(reference)})" if reference else ""
     return words(
         f"应拨 {gross.format('zh')}，抵扣应退款 {offset.format('zh')}{zh}，实付 {net.format('zh')}。",
-        f"Due {gross.format('en')}, set off against what is owed back {offset.format('en')}{en}, "
-        f"paid {net.format('en')}.",
+        f"Gross {gross.format('en')}, set off against what is owed back {offset.format('en')}{en}, "
+        f"net {net.format('en')}.",
     )
 
 

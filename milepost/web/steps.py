@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 
 from config.programmes import Programme
 from milepost.actions import Receipt, perform
+from milepost.queries.receivables import SetOffShown, set_off_shown
 from milepost.web.fields import Asked, Field, fields_of
 from milepost.web.form_rows import MORE
 from milepost.web.login import prove_again
@@ -25,6 +26,7 @@ from states.refusals import Refusal, Refused
 from states.step import Step
 
 router = APIRouter(include_in_schema=False)
+_DECIDE_SET_OFF = ("receivable.agree_set_off", "receivable.drop_set_off")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,8 @@ class StepPage:
     password_error: str
     can_submit: bool
     problems: bool
+    about: SetOffShown | None = None
+    """What somebody else proposed, where the step decides about it."""
 
 
 def subject_id_of(request: Request) -> UUID | None:
@@ -150,6 +154,13 @@ def _closed(place: Place) -> bool:
     return bool(place.forbidden) or any(r.code == "wrong_state" for r in place.refusals)
 
 
+def _about(visitor: Visitor, place: Place) -> SetOffShown | None:
+    """The set-off that is agreed to or dropped, for those who may; who decides sees what it is about."""
+    if place.step.name not in _DECIDE_SET_OFF or place.subject is None or place.forbidden:
+        return None
+    return set_off_shown(visitor.session, place.subject.id)
+
+
 def _draw(
     visitor: Visitor,
     place: Place,
@@ -183,5 +194,6 @@ def _draw(
         password_error=password_error,
         can_submit=not _closed(place),
         problems=bool(reading.errors),
+        about=_about(visitor, place),
     )
     return page(visitor, "step.html", view, status=status)

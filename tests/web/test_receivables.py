@@ -11,6 +11,7 @@ import pytest
 from milepost.bank.simulated_files import FileBank, write_answers
 from milepost.work.reconciliation import reconcile_folder
 from states.case import SYSTEM_ID
+from states.reference import spaced
 from tests.invariants.town_receivable import BASIS
 from tests.web.conftest import Site
 from tests.work.files_scene import DEBTOR, desk_in
@@ -112,3 +113,27 @@ def test_the_ageing_is_a_workbook_with_each_receivable(site: Site) -> None:
     book = load_workbook(BytesIO(site.the("finance_officer").get("/receivables/ageing.xlsx").content))
     each = list(book.worksheets[1].iter_rows(values_only=True))
     assert str(each[1][0]).startswith("RF") and "1000.50" in map(str, each[1])
+
+
+def test_gross_set_off_and_net_stand_on_every_paper_and_before_whoever_agrees(site: Site) -> None:
+    world = site.world
+    project, made = owed(site)
+    payment = world.value(
+        "SELECT y.id FROM payment y WHERE y.project_id = %s AND y.state IN ('planned', 'due') LIMIT 1",
+        project,
+    )
+    gross = int(world.value("SELECT amount_minor FROM payment WHERE id = %s", payment))
+    finance = site.the("finance_officer")
+    form = finance.get(f"/steps/receivable.propose_set_off/{made}").text
+    assert 'value="1000.50"' in form and f'value="{payment}"' in form
+    given = {"payment_id": str(payment), "amount_minor": AMOUNT, "grounds": "agreement, art. 12"}
+    world.take("programme_officer", "receivable.propose_set_off", made, **given)
+    net = f"{(gross - AMOUNT) / 100:,.2f} CNY"
+    asked = finance.get(f"/steps/receivable.agree_set_off/{made}").text
+    assert net in asked and "1,000.50 CNY" in asked and "agreement, art. 12" in asked
+    world.take("finance_officer", "receivable.agree_set_off", made)
+    reference = spaced(str(world.value("SELECT reference FROM receivable WHERE id = %s", made)))
+    for path in (f"/payments/{payment}", f"/projects/{project}"):
+        page = finance.get(path).text
+        assert reference in page and net in page and "1,000.50 CNY" in page
+    assert "art. 12" not in site.the("expert").get(f"/steps/receivable.agree_set_off/{made}").text
