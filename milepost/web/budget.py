@@ -47,12 +47,7 @@ class BudgetsPage:
     past: list[Row]
     titles: dict[tuple[UUID, str], str]
     proposed: list[Row]
-    programmes: dict[str, str]
     second: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: SECOND)
-
-    def programme(self, code: str) -> str:
-        """What a programme is called now."""
-        return self.programmes.get(code, code)
 
     @property
     def closing(self) -> set[UUID]:
@@ -75,14 +70,6 @@ def titles_of(visitor: Visitor, lines: Iterable[Line]) -> dict[tuple[UUID, str],
     return {key: reads.source_title(visitor.session, *key, visitor.locale) for key in asked}
 
 
-def programme_titles(visitor: Visitor) -> dict[str, str]:
-    """What each programme is called in its newest version, by its code."""
-    found = visitor.session.conn.execute(
-        "SELECT DISTINCT ON (code) code, title FROM programme_version ORDER BY code, version DESC"
-    ).fetchall()
-    return {code: str(title.get(visitor.locale) or code) for code, title in found}
-
-
 @router.get("/appropriations")
 def appropriations(visitor: FundsReader) -> Response:
     """The yearly budgets: what came in, is reserved, paid, left; and what waits for a second person."""
@@ -101,7 +88,7 @@ def appropriations(visitor: FundsReader) -> Response:
         key: reads.source_title(visitor.session, *key, visitor.locale)
         for key in {(row["programme_id"], row["source"]) for row in proposed}
     }
-    view = BudgetsPage(lines, offers, made, waiting, past, titles, proposed, programme_titles(visitor))
+    view = BudgetsPage(lines, offers, made, waiting, past, titles, proposed)
     return page(visitor, "appropriations.html", view)
 
 

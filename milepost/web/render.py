@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import calendar
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
@@ -182,6 +182,21 @@ MENU = (
 )
 
 
+def programme_names(visitor: Visitor) -> Callable[[str], str]:
+    """What a programme is called in its newest version, by its code; read when a page first asks."""
+    found: dict[str, str] = {}
+
+    def name(code: str) -> str:
+        if not found:
+            rows = visitor.session.conn.execute(
+                "SELECT DISTINCT ON (code) code, title FROM programme_version ORDER BY code, version DESC"
+            ).fetchall()
+            found.update((row[0], str(row[1].get(visitor.locale) or row[0])) for row in rows)
+        return found.get(code, code)
+
+    return name
+
+
 def page(visitor: Visitor, template: str, view: Any = None, *, status: int = 200) -> HTMLResponse:
     """A page in the visitor's language. ``view`` is the page's own typed context."""
     env = environment(visitor.locale, visitor.web.settings.timezone)
@@ -193,6 +208,7 @@ def page(visitor: Visitor, template: str, view: Any = None, *, status: int = 200
         csrf=visitor.csrf,
         today=visitor.session.clock.today(),
         path=visitor.request.url.path,
+        programme_name=programme_names(visitor),
         done=visitor.request.query_params.get("done", ""),
     )
     response = HTMLResponse(html, status)
