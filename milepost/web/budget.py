@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -21,7 +21,7 @@ from milepost.reports.budget_fit import Fit, fit, listed, remark, wanted_of
 from milepost.reports.budget_year import CloseReport, Execution, Unbalanced, close_report, execution
 from milepost.web.offers import Offer, offers_for, roots
 from milepost.web.rankings import Asked, asked_of, listed_for
-from milepost.web.render import page
+from milepost.web.render import page, programme_names
 from milepost.web.visitor import FundsReader, Member, Visitor
 from milepost.work.budget_sheets import close_sheet, execution_sheet
 from states.step import Step
@@ -132,7 +132,9 @@ def show_execution(visitor: FundsReader, year: Year | None = None) -> Response:
     found = _execution(visitor, year)
     titles = titles_of(visitor, (line for group in found.groups for line in group.lines))
     # Drawn here from figures and escaped words; nothing in it comes from elsewhere as it is.
-    chart = Markup(execution_svg(found.groups, found.year, visitor.locale)) if found.groups else Markup()
+    name = programme_names(visitor)
+    shown = [replace(group, programme_code=name(group.programme_code)) for group in found.groups]
+    chart = Markup(execution_svg(shown, found.year, visitor.locale)) if shown else Markup()
     return page(visitor, "budget_execution.html", ExecutionPage(found, chart, titles))
 
 

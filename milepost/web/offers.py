@@ -41,6 +41,7 @@ _NO_OCCASION = frozenset(
         "vote_of_another",
         "close_not_proposed",
         "close_waits",
+        "no_holds",
         "reopening_not_proposed",
         "reopening_waits",
         "purse_not_closed",
