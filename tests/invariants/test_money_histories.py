@@ -66,7 +66,12 @@ def begun(server: EmbeddedPostgres, template: str) -> Iterator[str]:
     clock = SimulatedClock(START)
     database = Database(server.url("milepost_app", name), owner_url=server.url("postgres", name), clock=clock)
     with Town(database, clock, programme=PROGRAMME) as town:
-        for source, year, amount in (("city", 0, 2_500_000), ("region", 0, 500_000), ("city", 1, 500_000)):
+        for source, year, amount in (
+            ("city", 0, 2_500_000),
+            ("region", 0, 500_000),
+            ("city", 1, 500_000),
+            ("interest", 0, 50_000),
+        ):
             given: dict[str, Any] = {"fiscal_year": START.year + year, "currency": "CNY", "source": source}
             programme = str(town.programme.id)
             given |= {"programme_id": programme, "amount_minor": amount}

@@ -51,17 +51,23 @@ FAULTS = (
 )
 FILES = ("duplicate", "split", "reorder", "wrong_total")
 # An award has to fit into what is free of the years, so that no more is ever promised than was voted.
+# Every day after the first counts as late, and what comes back within the year goes back to its purse.
+LATE = 'late_interest = { rate = "50%", promised_days = 0, paid_from = "interest" }\nrule_set ='
 PROGRAMME = (
-    programme_text()
+    programme_text().replace("rule_set =", LATE, 1)
     + """
 [budget]
 fits_before_approval = true
+same_year_refunds_to = "appropriation"
 [[budget.sources]]
 code = "city"
 title = { zh = "市本级", en = "City" }
 [[budget.sources]]
 code = "region"
 title = { zh = "自治区补助", en = "Regional transfer" }
+[[budget.sources]]
+code = "interest"
+title = { zh = "逾期利息", en = "Interest" }
 """
 )
 

@@ -16,7 +16,8 @@ NEVER = {
     "more is paid and held of a project than was awarded": (
         "SELECT p.code FROM project p WHERE coalesce(p.award_minor, 0) < "
         "(SELECT coalesce(sum(y.amount_minor), 0) "
-        f"FROM payment y WHERE y.project_id = p.id AND y.state IN {LIVE})"
+        "FROM payment y JOIN tranche t ON t.id = y.tranche_id AND t.basis <> 'interest' "
+        f"WHERE y.project_id = p.id AND y.state IN {LIVE})"
     ),
     "more is paid and held of a programme's year than was voted for it": f"""
         WITH moved AS (SELECT t.debit_id, t.credit_id, t.amount_minor FROM transfer t
@@ -29,8 +30,14 @@ NEVER = {
             sum((SELECT coalesce(sum(m.amount_minor), 0) FROM moved m WHERE m.credit_id = account)
               - (SELECT coalesce(sum(m.amount_minor), 0) FROM moved m WHERE m.debit_id = account)) AS minor
             FROM purse GROUP BY 1, 2),
-        spent AS (SELECT u.programme_code, u.fiscal_year, sum(y.amount_minor) AS minor FROM payment y
-            JOIN purse u ON u.id = y.appropriation_id WHERE y.state IN {LIVE} GROUP BY 1, 2)
+        home AS (SELECT u.programme_code, u.fiscal_year, sum(t.amount_minor) AS minor FROM transfer t
+            JOIN account d ON d.id = t.debit_id AND d.kind = 'receivable'
+            JOIN purse u ON u.account = t.credit_id
+           GROUP BY 1, 2),
+        spent AS (SELECT programme_code, fiscal_year, g.minor - coalesce(h.minor, 0) AS minor FROM (
+            SELECT u.programme_code, u.fiscal_year, sum(y.amount_minor) AS minor FROM payment y
+              JOIN purse u ON u.id = y.appropriation_id WHERE y.state IN {LIVE} GROUP BY 1, 2) g
+            LEFT JOIN home h USING (programme_code, fiscal_year))
         SELECT programme_code, fiscal_year, s.minor, v.minor FROM spent s LEFT JOIN voted v
          USING (programme_code, fiscal_year) WHERE s.minor > coalesce(v.minor, 0) OR v.minor < 0""",
     "somebody had two hands in one payment, in their own name or for another": """
@@ -52,8 +59,9 @@ NEVER = {
             OR (o.status = 'applied') <> (y.state = 'settled'))""",
     "what was paid is not what is kept, owed and refunded": """
         SELECT p.code, y.paid, a.kept, a.owed, r.back FROM project p
-          JOIN LATERAL (SELECT coalesce(sum(amount_minor), 0) AS paid FROM payment
-            WHERE project_id = p.id AND state = 'settled') y ON true
+          JOIN LATERAL (SELECT coalesce(sum(w.amount_minor), 0) AS paid FROM payment w
+              JOIN tranche t ON t.id = w.tranche_id AND t.basis <> 'interest'
+            WHERE w.project_id = p.id AND w.state = 'settled') y ON true
           JOIN LATERAL (SELECT
               coalesce(sum(credits_posted - debits_posted) FILTER (WHERE kind = 'paid'), 0) AS kept,
               coalesce(sum(credits_posted - debits_posted) FILTER (WHERE kind = 'receivable'), 0) AS owed
