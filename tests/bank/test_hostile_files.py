@@ -16,7 +16,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from milepost.bank.files import xlsx
-from milepost.bank.files.answer_sheet import example_answer_template, read_answer
 from milepost.bank.files.camt053 import StatementFile
 from milepost.bank.files.findings import FileUnreadable
 from milepost.bank.files.handover import file_bytes
@@ -380,5 +379,3 @@ def test_what_is_no_safe_workbook_is_refused(content: bytes, code: str) -> None:
     tracemalloc.stop()
     assert caught.value.code == code
     assert peak < 20 * 2**20
-    with pytest.raises(FileUnreadable):
-        read_answer(content, example_answer_template())

@@ -179,11 +179,6 @@ class Read:
     kind: Literal["text", "number", "blank", "formula"]
     text: str
 
-    @property
-    def digits_lost(self) -> bool:
-        """Whether it is a number with more digits than a spreadsheet keeps; noughts at its end count."""
-        return self.kind == "number" and len(self.text.replace(".", "").lstrip("-0")) > DIGITS_MAX
-
 
 _BLANK = Read("blank", "")
 
