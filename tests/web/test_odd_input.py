@@ -97,8 +97,8 @@ def test_what_could_be_neither_shown_nor_counted_is_refused(site: Site) -> None:
     vote = {"programme_id": programme, "fiscal_year": 2026, "amount_minor": 5, "currency": "CNY"}
     batch = {"programme_id": programme, "currency": "CNY", "execution_on": "2025-03-10"}
     for step, given in (
-        ("appropriation.vote", {**vote, "currency": "ABC"}),
-        ("appropriation.vote", {**vote, "office_path": "/cit"}),
+        ("appropriation.propose", {**vote, "currency": "ABC"}),
+        ("appropriation.propose", {**vote, "office_path": "/cit"}),
         ("batch.make", {**batch, "currency": "JPY"}),
         ("batch.make", {**batch, "released_until": "9999-12-31"}),
     ):
