@@ -81,9 +81,11 @@ FIGURES: Mapping[str, Figure] = {
     "line": Figure(
         words("资助线", "Funding line"),
         words(
-            "从第一名起依次累加金额，到第一个放不下的为止；后面金额较小的不得越过它。跳过后还放得下的，只作说明。",
+            "从第一名起依次累加金额，到第一个放不下的为止；后面金额较小的不得越过它。跳过后还放得下的，只作说明。"
+            "按本年预算划线时，每项只计预计本年到期的部分；自行填写预算时，计全额。",
             "Amounts are added from the first rank to the first that does not fit; nothing smaller passes "
-            "it. What would fit if it were skipped is said and not done.",
+            "it. What would fit if it were skipped is said and not done. By the year's budget, only the part "
+            "of each that is expected to be due this year counts; by a budget that is typed, the whole.",
         ),
     ),
 }
