@@ -297,7 +297,10 @@ class FileBank:
         return Answer(f"pain002-{message}-{today}.xml", target.getvalue())
 
     def statements(self, today: date) -> list[Answer]:
-        """The statement of each day that had none yet since the books began, and today's as it stands now."""
+        """The statement of each day that had none yet since the books began, and today's as it stands now.
+
+        Of a day that was stated before it was over, and in which more was booked then, once more.
+        """
         answers = []
         for day in self._days_without(today):
             answers += self._day(day)
@@ -318,12 +321,17 @@ class FileBank:
         """Days before today without a statement: from the last one on, or from the first file or booking."""
         with self._open() as conn:
             (last,) = conn.execute("SELECT max(day) FROM statement").fetchone()
+            stale = conn.execute(
+                "SELECT 1 FROM statement s WHERE s.day = ? AND s.closing - s.opening <> "
+                "(SELECT coalesce(sum(b.amount), 0) FROM booking b WHERE b.day = s.day)",
+                (last,),
+            ).fetchone()
             (first,) = conn.execute(
                 "SELECT min(day) FROM (SELECT day FROM booking UNION ALL SELECT substr(at, 1, 10) FROM file)"
             ).fetchone()
         if last is None and first is None:
             return []
-        begin = date.fromisoformat(last) + timedelta(days=1) if last else date.fromisoformat(first)
+        begin = date.fromisoformat(last) + timedelta(days=not stale) if last else date.fromisoformat(first)
         return [begin + timedelta(days=n) for n in range((today - begin).days)]
 
     def _day(self, today: date) -> list[Answer]:

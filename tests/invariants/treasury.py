@@ -171,15 +171,18 @@ class Treasury(RuleBasedStateMachine):
             self.attempt("judge", "milestone.accept", milestone, opinion="works")
 
     @there("to_pay")
-    @rule(pick=st.integers(0, 3), people=st.permutations(HANDS), stop=st.integers(1, 4))
-    def pay(self, pick: int, people: list[str], stop: int) -> None:
+    @rule(pick=st.integers(0, 3), people=st.permutations(HANDS), stop=st.integers(1, 4), own=st.booleans())
+    def pay(self, pick: int, people: list[str], stop: int, own: bool = True) -> None:
         """Request, approve and release, or stop on the way; another time somebody takes it up again."""
         payment = self.one_of(
             "SELECT id FROM payment WHERE state IN ('planned', 'due', 'requested', 'approved') ORDER BY id",
             pick,
         )
-        if payment is None:
-            return
+        if payment is not None:
+            self.take_on(payment, [who for who in people if who in FINANCE] if own else people, stop)
+
+    def take_on(self, payment: UUID, people: list[str], stop: int = 3) -> None:
+        """Bring a payment on, by one after the other."""
         ways = ("request", "approve", "release")
         at = {"requested": 1, "approved": 2}.get(self.town.state("payment", payment), 0)
         if at == 0:
@@ -224,7 +227,7 @@ class Treasury(RuleBasedStateMachine):
     def ask(self, late: bool) -> None:
         """What the bank has to say: reports at once, the statements of the days that are over."""
         today = self.loop.today()
-        said = self.loop.bank.statements(today)
+        said = self.loop.bank.statements(today - timedelta(days=1))
         # Of the quiet weeks before a new year the bank has a statement for each day; they say nothing.
         quiet = [answer for answer in said[:-QUIET_DAYS] if b"<Ntry" not in answer.content]
         self.waiting += self.loop.bank.reports(today) + [answer for answer in said if answer not in quiet]
@@ -267,7 +270,9 @@ class Treasury(RuleBasedStateMachine):
         pick=st.integers(0, 5), who=st.sampled_from(FINANCE), way=st.sampled_from(("match", "explain", "use"))
     )
     def clear_something_up(self, pick: int, who: str, way: str) -> None:
-        found = self.one_of("SELECT id FROM bank_exception WHERE state = 'open' ORDER BY id", pick)
+        # What has a likely match is asked about first: there are few of them.
+        order = "likely_id IS NULL, id" if way == "match" else "id"
+        found = self.one_of(f"SELECT id FROM bank_exception WHERE state = 'open' ORDER BY {order}", pick)
         if found is not None:
             self.attempt(who, f"bank_exception.{way}", found, note="asked the bank")
             self.loop.read()

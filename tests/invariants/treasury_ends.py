@@ -97,8 +97,8 @@ def check(loop: Loop) -> None:
 def the_bank_agrees(loop: Loop) -> None:
     """Each payment that went is in the bank's books as its state says, or stands or stood in the queue."""
     town = loop.town
-    # The day that has just begun has no statement yet.
-    paid = loop.bank.paid(loop.today() - timedelta(days=1))
+    # Neither the day that has just begun nor the one before it has a statement yet.
+    paid = loop.bank.paid(loop.today() - timedelta(days=2))
     queued = {
         row[0]
         for row in town.all(

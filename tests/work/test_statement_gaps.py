@@ -159,4 +159,11 @@ def test_the_bank_states_every_day_whenever_it_is_asked(tmp_path: Path, found: F
     names = [answer.name for answer in loop.bank.statements(loop.today())]
     days = [first + timedelta(days=n) for n in range(4)]
     assert names == [f"camt053-{day}-{number}.xml" for number, day in enumerate(days, start=1)]
+    # What came after a day was stated is stated as well, when the next one is.
+    loop.bank.credit(33, "CNY", loop.today(), "late")
+    stated = loop.today()
+    loop.next_day()
+    again = loop.bank.statements(loop.today())
+    assert [b"late" in answer.content for answer in again] == [True, False]
+    assert str(stated) in again[0].name
     assert not loop.bank.owes_statements(loop.today())
