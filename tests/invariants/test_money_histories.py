@@ -108,6 +108,8 @@ def test_the_books_agree_after_every_history(server: EmbeddedPostgres, begun: st
         print(f"\nhistories {Treasury.histories}, payments {dict(Treasury.states)}")
         for step in sorted({*Treasury.accepted, *Treasury.refused}):
             print(f"{step:36} accepted {Treasury.accepted[step]:7} refused {Treasury.refused[step]:7}")
-    assert Treasury.states["settled"] > 0
+    # A model that never pays proves nothing.
+    assert Treasury.accepted["batch.send"] > 0
     if number >= MANY:
+        assert Treasury.states["settled"] > 0
         assert {*Treasury.refused} - {*Treasury.accepted} == set()

@@ -136,7 +136,7 @@ class Treasury(RuleBasedStateMachine):
         # Something is at the bank from the start, and mostly paid: short histories reach the money too.
         self.earn(0)
         self.pay_by_the_next_batch(0, seed)
-        for _ in range(chance.choice((0, 1, 2, 2))):
+        for _ in range(chance.choice((0, 2, 3, 3))):
             self.a_usual_day()
 
     @invariant()
