@@ -175,7 +175,9 @@ class Treasury(RuleBasedStateMachine):
     def pay(self, pick: int, people: list[str], stop: int, own: bool = True) -> None:
         """Request, approve and release, or stop on the way; another time somebody takes it up again."""
         payment = self.one_of(
-            "SELECT id FROM payment WHERE state IN ('planned', 'due', 'requested', 'approved') ORDER BY id",
+            "SELECT y.id FROM payment y LEFT JOIN milestone m ON m.id = y.milestone_id "
+            "WHERE y.state IN ('planned', 'due', 'requested', 'approved') "
+            "ORDER BY coalesce(m.state, '') <> 'accepted', y.id",
             pick,
         )
         if payment is not None:
