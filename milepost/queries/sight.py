@@ -148,6 +148,8 @@ class Sight:
             row.pop("contacts", None)
             if not self.account_numbers:
                 row["account_no"] = masked(row["account_no"])
+                # The bank's letter has the number in full.
+                row["documents"] = []
         if noun == "claim" and not self.drafts and row["submission"]:
             # Of a returned claim the office reads what was handed in, not what is being written.
             row["lines"] = []

@@ -153,6 +153,28 @@ def test_a_report_carries_its_documents_to_those_who_may_read_them(site: Site) -
     assert site.the("expert").get(address).status_code == 404
 
 
+def test_what_proves_an_account_is_only_for_those_who_see_its_number(site: Site) -> None:
+    """A letter of the bank has the number that the page masks."""
+    world = site.world
+    project_id = world.project_at("implementation")
+    reader = site.the("applicant")
+    form = {
+        **reader.form("payee.enter", project_id),
+        "account_name": "A",
+        "account_no": "622200011122233",
+        "bank_name": "B",
+    }
+    letter = {"documents": ("开户证明.pdf", b"%PDF-1.7 622200011122233", "application/pdf")}
+    assert reader.client.post(f"/steps/payee.enter/{project_id}", data=form, files=letter).status_code == 303
+    payee_id, digest = world.rows(
+        "SELECT id, documents->>0 FROM payee WHERE project_id = %s AND jsonb_array_length(documents) > 0",
+        project_id,
+    )[0]
+    address = f"/payee/{payee_id}/documents/{digest}"
+    for role, status in (("finance_officer", 200), ("programme_officer", 404), ("supervisor", 404)):
+        assert site.the(role).get(address).status_code == status, role
+
+
 def test_knowing_the_hash_of_a_document_is_not_having_it(site: Site) -> None:
     world = site.world
     milestone_id = world.milestones(world.project_at("implementation"))[0]
