@@ -23,9 +23,11 @@ def a_correction_waits(case: Case) -> Refusal | None:
 
 @guard("receipts")
 def receipt_can_be_reversed(case: Case) -> Refusal | None:
+    found = None if case.input is None else receipt(case, case.input.receipt_id)
+    if found is None and all(row["reversal_id"] is not None for row in case.facts["receipts"]):
+        return refuse("receipt_none")
     if case.input is None:
         return None
-    found = receipt(case, case.input.receipt_id)
     return _of_receipt(case, found, case.input.correction_no)
 
 

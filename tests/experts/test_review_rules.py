@@ -224,6 +224,7 @@ def test_a_panel_that_has_not_voted_decides_nothing_and_its_last_ballot_counts(o
     world.take("programme_officer", "round.score", round_id)
     assert refused(world, "round.decide", round_id) == ["ballot_missing"]
     world.take("programme_officer", "round.record_vote", round_id, **ballot(3, 3, 0))
+    world.clock.set(world.clock.now() + timedelta(minutes=20))
     world.take("programme_officer", "round.record_vote", round_id, **ballot(3, 2, 1))
     world.take("programme_officer", "round.decide", round_id)
     assert world.value("SELECT passed FROM round WHERE id = %s", round_id) is False, (

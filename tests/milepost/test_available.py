@@ -158,7 +158,10 @@ def _of_a_receivable(town: Town, subject: UUID) -> dict[str, Any]:
         "WHERE r.id = %s AND y.state IN ('planned', 'due')"
     )
     came_in = town.one("SELECT id FROM bank_entry WHERE remittance = 'available'")
+    stands = "SELECT id FROM receipt WHERE receivable_id = %s AND reversal_id IS NULL ORDER BY id LIMIT 1"
     return {
+        "receipt_id": str(town.one(stands, subject) or UUID(int=0)),
+        "correction_no": "D",
         "ground": "disallowed_cost",
         "legal_basis": "l",
         "decision_no": "D",
