@@ -14,8 +14,9 @@ STAMP := $(VENV)/.milepost-installed
 BENCH_STAMP := $(VENV)/.milepost-bench-installed
 PACKAGES := config schema states flows milepost
 
-# As many test processes as cores, between two and four: each worker opens databases and servers too.
-WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(4, max(2, os.cpu_count() or 2)))' 2>/dev/null || echo 2)
+# One test process more than there are cores, four at the most: half the time a test waits for a database, a
+# browser or a server.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(4, 1 + max(2, os.cpu_count() or 2)))' 2>/dev/null || echo 2)
 PYTEST_ARGS ?=
 
 # Without compiled bytecode every start of Prefect takes twice as long; pip must find its own packages.

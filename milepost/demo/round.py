@@ -26,6 +26,8 @@ from milepost.demo.raters import Raters, Task, cast_raters
 from milepost.experts import pool
 from milepost.experts.drafts import Typed, save_draft
 from milepost.programmes import Published, publish
+from milepost.queries.rankings import Scope
+from milepost.reports.ranking import ranked_list
 from milepost.work.conflicts import take_away_conflicted
 from milepost.work.reviews import fill_panels
 
@@ -330,18 +332,21 @@ class ReviewRound:
         self._each(failed, "project.decline", reason="示例：评审得分未达到 60 分，不予立项。")
 
     def _notice(self) -> None:
-        """The best first, as far as the budget goes; who passed and comes after waits."""
-        left = BUDGET_MINOR
-        for one, _, _ in sorted((o for o in self._outcomes() if o[2]), key=lambda o: -o[1]):
-            left -= one.sum_wan * 1_000_000
-            if left < 0:
-                break
-            self._office().take(
-                "programme_officer",
-                "notice.publish",
-                self.projects[one.code],
-                proposed_minor=one.sum_wan * 1_000_000,
-            )
+        """Those above the line of the ranking, as the officer sees it; who passed and comes after waits."""
+        assert self._published is not None
+        scope = Scope(self._published.id, "remote_review", self._calls["first"])
+        with self.database.session() as session:
+            ranking = ranked_list(session, actor_of("officer1").id, scope)
+        assert ranking is not None
+        above = {one.id for one in ranking.above}
+        for one in FIRST:
+            if self.projects[one.code] in above:
+                self._office().take(
+                    "programme_officer",
+                    "notice.publish",
+                    self.projects[one.code],
+                    proposed_minor=one.sum_wan * 1_000_000,
+                )
 
     def _object_and_request(self) -> None:
         office = self._office()
