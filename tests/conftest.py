@@ -288,7 +288,8 @@ def chromium_path() -> str:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     # A module stays on one worker: what takes long begins first, so that nobody waits for it at the end.
-    long = {item.path for item in items if item.get_closest_marker("slow") is not None}
+    marks = ("slow", "browser")
+    long = {item.path for item in items if any(item.get_closest_marker(mark) for mark in marks)}
     items.sort(key=lambda item: item.path not in long)
     browser = [item for item in items if item.get_closest_marker("browser") is not None]
     if not browser or find_chromium() is not None:
