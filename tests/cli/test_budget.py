@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from pathlib import Path
 
 import pytest
@@ -60,9 +59,8 @@ def test_a_list_or_some_projects_are_set_against_the_years(shell: Shell) -> None
     assert (told["projects"], told["first_unfit"]) == ([code], code)
     assert told["years"][0]["wanted"] > 0 and told["years"][0]["short"]
     # Of the list only what is still to be granted; another module may have ranked somebody here meanwhile.
-    listed = json.loads(
-        shell.run("budget", "what-if", PROGRAMME, "--places", "3", "--as", officer, "--json").output
-    )
+    asked = ("budget", "what-if", PROGRAMME, "--places", "3", "--as", officer)
+    listed = shell.json(*asked, code=shell.run(*asked).exit_code)
     if "projects" in listed:
         for one in listed["projects"]:
             assert shell.one("SELECT award_minor FROM project WHERE code = %s", one) is None
