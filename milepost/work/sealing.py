@@ -68,12 +68,12 @@ def _found(conn: psycopg.Connection[Any], day: date) -> tuple[Sealed | None, boo
     """The day's seal if there is one, and whether some chain has another head than the last seal has.
 
     Both out of one snapshot: asked one after the other, a seal made in between by another process would
-    be neither there yet nor still needed.
+    be neither there yet nor still needed. As sets: what the database knows of a table's contents never has
+    the newest day in it, so that joined as rows every head would be compared with every leaf.
     """
     row = conn.execute(
-        "SELECT s.size, s.root, EXISTS (SELECT 1 FROM chain c LEFT JOIN seal_leaf l ON l.chain_id = c.id "
-        "AND l.sealed_on = (SELECT max(sealed_on) FROM seal) "
-        "WHERE c.seq > 0 AND l.seq IS DISTINCT FROM c.seq) "
+        "SELECT s.size, s.root, EXISTS (SELECT id, seq FROM chain WHERE seq > 0 "
+        "EXCEPT SELECT chain_id, seq FROM seal_leaf WHERE sealed_on = (SELECT max(sealed_on) FROM seal)) "
         "FROM (SELECT %s::date AS day) asked LEFT JOIN seal s ON s.sealed_on = asked.day",
         (day,),
     ).fetchone()
