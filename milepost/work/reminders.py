@@ -99,19 +99,24 @@ def _rules(session: Session) -> Rules:
     return found
 
 
-# Claimed days are left out by the primary key of job_claim; the deadlines to come by the index on due_on.
+# The deadlines to come are left out by the index on due_on; claimed days by the primary key of job_claim,
+# whose two columns come out of one relation: by one of them alone every claim of that many days is looked at.
 _DUE = """
 WITH rule AS (SELECT * FROM unnest(%(programmes)s::uuid[], %(names)s::text[], %(days)s::int[])
-  AS r(programme_id, name, days))
-SELECT d.id, d.chain_id, p.id IS NOT NULL, d.noun, d.subject_id, d.name, d.due_on, d.who, r.programme_id,
-  array_agg(r.days ORDER BY r.days)
+  AS r(programme_id, name, days)),
+reached AS MATERIALIZED (
+SELECT d.id, d.chain_id, p.id IS NOT NULL AS of_project, d.noun, d.subject_id, d.name, d.due_on, d.who,
+  r.programme_id, r.days, 'reminder:' || d.id AS job, r.days::text AS due
 FROM deadline d LEFT JOIN project p ON p.id = d.chain_id LEFT JOIN call c ON c.id = d.subject_id
 LEFT JOIN delegation g ON d.noun = 'delegation' AND g.id = d.subject_id
 JOIN rule r ON r.name = d.name AND r.programme_id = coalesce(p.programme_id, c.programme_id, g.programme_id)
 WHERE d.closed_seq IS NULL AND d.due_on <= %(horizon)s AND d.due_on + r.days <= %(today)s AND d.id > %(after)s
-  AND (g.id IS NULL OR d.due_on >= %(today)s)
-  AND NOT EXISTS (SELECT 1 FROM job_claim j WHERE j.job = 'reminder:' || d.id AND j.due = r.days::text)
-GROUP BY d.id, p.id, r.programme_id ORDER BY d.id LIMIT %(limit)s
+  AND (g.id IS NULL OR d.due_on >= %(today)s))
+SELECT id, chain_id, of_project, noun, subject_id, name, due_on, who, programme_id,
+  array_agg(days ORDER BY days)
+FROM reached w WHERE NOT EXISTS (SELECT 1 FROM job_claim j WHERE j.job = w.job AND j.due = w.due)
+GROUP BY id, chain_id, of_project, noun, subject_id, name, due_on, who, programme_id
+ORDER BY id LIMIT %(limit)s
 """
 
 
