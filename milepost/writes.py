@@ -125,13 +125,22 @@ class WriteSet:
 
     def write(self, conn: psycopg.Connection[Any]) -> None:
         """Write it all, or nothing: one statement. Nothing collected, nothing sent."""
+        self.packed()(conn)
+
+    def packed(self) -> Callable[[psycopg.Connection[Any]], None]:
+        """Make the statement ready; what comes back sends it."""
         parts = self._parts()
         if not parts:
-            return
+            return lambda conn: None
         params = [value for _, values in parts for value in values]
-        cursor = psycopg.RawCursor(conn)
-        cursor.adapters.register_dumper(Packed, _PackedDumper)
-        cursor.execute(_together(tuple(sql for sql, _ in parts)), params)
+        sql = _together(tuple(sql for sql, _ in parts))
+
+        def send(conn: psycopg.Connection[Any]) -> None:
+            cursor = psycopg.RawCursor(conn)
+            cursor.adapters.register_dumper(Packed, _PackedDumper)
+            cursor.execute(sql, params)
+
+        return send
 
 
 @lru_cache(maxsize=1024)

@@ -2,9 +2,11 @@
 
 import gc
 import threading
+import weakref
 
 import pytest
 
+from milepost import collector
 from milepost.collector import collector_waits
 
 
@@ -47,3 +49,31 @@ def test_a_collector_that_was_off_stays_off() -> None:
         assert not gc.isenabled()
     finally:
         gc.enable()
+
+
+class Ring:
+    """Refers to itself: only the collector frees it."""
+
+    def __init__(self) -> None:
+        self.me = self
+
+
+def test_between_two_sets_it_frees_what_is_young() -> None:
+    with collector_waits() as collect:
+        young = weakref.ref(Ring())
+        assert young() is not None
+        collect()
+        assert young() is None
+
+
+def test_of_a_long_call_it_frees_everything_once_in_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    ring = Ring()
+    gc.collect()  # it is old now
+    seen = weakref.ref(ring)
+    del ring
+    with collector_waits() as collect:
+        collect()
+        assert seen() is not None
+        monkeypatch.setattr(collector, "LONGEST", 0.0)
+        collect()
+        assert seen() is None
