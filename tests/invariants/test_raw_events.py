@@ -339,7 +339,7 @@ def test_a_row_is_not_added_without_its_event(attacker: Conn, scene: Scene, noun
 @pytest.mark.parametrize("noun", NOUNS)
 def test_a_state_is_not_changed_without_its_event(attacker: Conn, scene: Scene, noun: str) -> None:
     with refused("MP003"):
-        attacker.execute(f"UPDATE \"{noun}\" SET state = 'closed' WHERE id = %s", (scene.rows[noun],))
+        attacker.execute(f"UPDATE \"{noun}\" SET state = 'elsewhere' WHERE id = %s", (scene.rows[noun],))
 
 
 @pytest.mark.parametrize("noun", NOUNS)
@@ -347,6 +347,23 @@ def test_a_state_is_not_changed_without_its_event(attacker: Conn, scene: Scene, 
 def test_a_version_is_not_changed_without_its_event(attacker: Conn, scene: Scene, noun: str, by: int) -> None:
     with refused("MP003"):
         attacker.execute(f'UPDATE "{noun}" SET version = version + %s WHERE id = %s', (by, scene.rows[noun]))
+
+
+def test_every_row_that_a_statement_changes_needs_its_event(attacker: Conn, scene: Scene) -> None:
+    """Also after the check's plan was kept from a statement with one row."""
+    event = forged_event(attacker, "milestone", scene.rows["milestone"], "milestone.waive", "waived")
+    with attacker.transaction(force_rollback=True):
+        write_event(attacker, event)
+    names, values = ", ".join(f'"{c}"' for c in event), ", ".join(["%s"] * len(event))
+    before = event["subject_seq"] - 1
+    found = attacker.execute("SELECT count(*) FROM milestone WHERE version = %s", (before,)).fetchone()
+    assert found is not None and found[0] > 1
+    with refused("MP003"):
+        attacker.execute(
+            f"WITH e AS (INSERT INTO event ({names}) VALUES ({values})) "
+            "UPDATE milestone SET state = %s, version = version + 1 WHERE version = %s",
+            (*event.values(), event["to_state"], before),
+        )
 
 
 @pytest.mark.parametrize("noun", NOUNS)
