@@ -50,6 +50,11 @@ _FOR_ANOTHER = f"""SELECT 'payment', y.id, y.project_id, {_DUE.format("y.id")}, 
        AND u.person_id IN (v.delegate_id, v.delegator_id))
      AND NOT EXISTS (SELECT 1 FROM payee e WHERE e.id = p.payee_id
        AND e.entered_by IN (v.delegate_id, v.delegator_id))"""
+# What somebody proposed at a receivable, for another to decide.
+_ASKED = """SELECT id, established_by FROM receivable WHERE state = 'proposed'
+    UNION ALL SELECT id, ending_by FROM receivable WHERE state IN ('owed', 'instalments')
+    UNION ALL SELECT receivable_id, proposed_by FROM set_off WHERE status = 'proposed'
+    UNION ALL SELECT receivable_id, proposed_by FROM correction WHERE status = 'proposed'"""
 _SQL = f"""WITH {OWN}, item AS (
   SELECT d.noun, d.subject_id, d.chain_id AS project_id, d.due_on, NULL AS behalf
     FROM deadline d JOIN project p ON p.id = d.chain_id
@@ -106,6 +111,10 @@ _SQL = f"""WITH {OWN}, item AS (
    WHERE c.state = 'accepted' AND c.reopening_by <> %(actor)s AND c.reopened_by IS NULL
      AND ({_FINANCE} OR {_OFFICER})
   UNION ALL
+  SELECT 'receivable', z.id, z.project_id, NULL, NULL FROM receivable z JOIN project p ON p.id = z.project_id
+    JOIN ({_ASKED}) k(id, by) ON k.id = z.id
+   WHERE k.by <> %(actor)s AND {_FINANCE}
+  UNION ALL
   SELECT 'delegation', v.id, NULL, v.from_on, NULL FROM delegation v
    WHERE v.state = 'granted' AND v.delegate_id = %(actor)s AND v.until_on >= %(today)s
   UNION ALL
@@ -124,13 +133,13 @@ SELECT i.noun, i.subject_id, i.project_id, i.due_on, i.behalf,
   coalesce(p.programme_id, w.programme_id, x.programme_id, b.programme_id, v.programme_id, a.programme_id)
     AS programme_id,
   x.kind, x.params,
-  coalesce(p.currency, b.currency, a.currency) AS currency, a.programme_code, a.fiscal_year, a.source,
+  coalesce(p.currency, b.currency, a.currency) AS currency, z.reference, a.programme_code, a.fiscal_year, a.source,
   CASE i.noun WHEN 'project' THEN p.state
     ELSE coalesce(m.state, y.state, e.state, t.state, r.state, o.state, n.state, q.state, f.state, w.state,
-      x.state, b.state, v.state, a.state)
+      x.state, b.state, v.state, a.state, z.state)
   END AS state,
   coalesce(m.number, k.number, r.number, f.number) AS number, m.title AS part_title,
-  coalesce(y.amount_minor, b.amount_minor, a.amount_minor) AS amount_minor, r.stage,
+  coalesce(y.amount_minor, b.amount_minor, a.amount_minor, z.amount_minor) AS amount_minor, r.stage,
   i.noun = 'task' AND t.expert_id = %(actor)s AS own_task
 FROM one i LEFT JOIN project p ON p.id = i.project_id
 LEFT JOIN draw w ON i.noun = 'draw' AND w.id = i.subject_id
@@ -148,6 +157,7 @@ LEFT JOIN objection o ON i.noun = 'objection' AND o.id = i.subject_id
 LEFT JOIN notice n ON i.noun = 'notice' AND n.id = i.subject_id
 LEFT JOIN review_request q ON i.noun = 'review_request' AND q.id = i.subject_id
 LEFT JOIN claim f ON i.noun = 'claim' AND f.id = i.subject_id
+LEFT JOIN receivable z ON i.noun = 'receivable' AND z.id = i.subject_id
 WHERE %(after_day)s::date IS NULL
   OR (coalesce(i.due_on, 'infinity'), i.subject_id) > (%(after_day)s, %(after_id)s)
 ORDER BY coalesce(i.due_on, 'infinity'), i.subject_id LIMIT %(limit)s"""

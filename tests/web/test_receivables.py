@@ -137,3 +137,16 @@ def test_gross_set_off_and_net_stand_on_every_paper_and_before_whoever_agrees(si
         page = finance.get(path).text
         assert reference in page and net in page and "1,000.50 CNY" in page
     assert "art. 12" not in site.the("expert").get(f"/steps/receivable.agree_set_off/{made}").text
+
+
+def test_what_waits_for_a_second_person_stands_in_finance_s_work(site: Site) -> None:
+    world = site.world
+    project, _ = world.payment_at("settled")
+    due = (world.clock.today() + timedelta(days=30)).isoformat()
+    given = {"amount_minor": AMOUNT, "due_on": due, **BASIS}
+    made = world.take("programme_officer", "receivable.establish", project, **given).subject_id
+    page = site.the("finance_officer").get("/").text
+    reference = world.value("SELECT reference FROM receivable WHERE id = %s", made)
+    assert spaced(reference) in page and f"/projects/{project}#receivable-{made}" in page
+    assert "1,000.50 CNY" in page and "Confirm" in page
+    assert reference not in site.the("counsel").get("/").text

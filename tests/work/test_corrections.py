@@ -15,6 +15,7 @@ from milepost.evidence.verify_database import verify
 from milepost.ledger import balances
 from milepost.ledger import reconcile as hold_against
 from milepost.queries.receivables import loose_credits, of_project
+from milepost.queries.work import work
 from milepost.work import reconciliation
 from milepost.work.reconciliation import ReconciliationReport
 from states.refusals import Refused
@@ -248,3 +249,36 @@ def test_what_was_explained_too_soon_is_asked_again(town: Town) -> None:
     town.take("finance2", "receivable.receive", owed(town, paid(town), 33), entry_id=str(credit))
     with pytest.raises(Refused, match="exception_moved_on"):
         town.take("finance2", "bank_exception.reopen", found, reason="after all")
+
+
+def asked(town: Town, receivable: UUID) -> set[str]:
+    """The finance officers in whose work it stands."""
+    return {
+        who
+        for who in ("finance2", "finance3", "finance4")
+        for row in work(town.session, town.people[who].id, limit=500).rows
+        if row["subject_id"] == receivable
+    }
+
+
+def test_what_is_proposed_stands_in_the_work_of_those_who_can_decide_it(town: Town) -> None:
+    made = owed(town, paid(town), AMOUNT)
+    town.take("finance2", "receivable.receive", made, entry_id=str(entry(town, AMOUNT)))
+    assert asked(town, made) == set()
+    given = {"receipt_id": receipt(town, made), "reason": "not theirs"}
+    town.take("finance2", "receivable.propose_reversal", made, **given)
+    assert asked(town, made) == {"finance3", "finance4"}
+    town.take("finance3", "receivable.correct", made)
+    assert asked(town, made) == set()
+    propose(town, made)
+    assert len(asked(town, made)) == 2, "everybody but who proposed it"
+    town.take("finance4", "receivable.keep", made, reason="it may still come")
+    assert asked(town, made) == set()
+    payment = town.payment(
+        "due", project=town.one("SELECT project_id FROM receivable WHERE id = %s", made), tranche=1
+    )
+    off = {"payment_id": str(payment), "amount_minor": 1_000, "grounds": "agreement, art. 12"}
+    town.take("finance3", "receivable.propose_set_off", made, **off)
+    assert asked(town, made) == {"finance2", "finance4"}
+    town.take("finance2", "receivable.agree_set_off", made)
+    assert asked(town, made) == set()
