@@ -1,4 +1,8 @@
-"""What a constraint of the database stands for: the guards say it better, the database says it last."""
+"""What a constraint of the database stands for: the guards say it better, the database says it last.
+
+A guard names the figures. The database knows that a rule was broken, not by how much: its refusals have words
+of their own, without a gap where a figure would be.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +13,10 @@ import psycopg
 from states.refusals import Refusal, refuse
 
 CONSTRAINTS: dict[str, Callable[[], Refusal]] = {
-    "account_not_overdrawn": lambda: refuse("appropriation_exhausted", have="0", need="?"),
+    "account_not_overdrawn": lambda: refuse("account_taken"),
     "account_ceiling": lambda: refuse("award_exceeded"),
     "payment_one_live": lambda: refuse("tranche_has_live_payment"),
-    "duty_different_people": lambda: refuse("four_eyes", duty="?"),
+    "duty_different_people": lambda: refuse("duty_taken"),
     "project_code_key": lambda: refuse("exists_already", what="code"),
     "task_expert_once": lambda: refuse("expert_in_round_already"),
     "batch_payment_live": lambda: refuse("batch_takes_nothing"),
@@ -26,7 +30,7 @@ CONSTRAINTS: dict[str, Callable[[], Refusal]] = {
     "appropriation_once": lambda: refuse("exists_already", what="appropriation"),
     "receivable_two_people": lambda: refuse("claim_same_person"),
     "receivable_write_off_two_people": lambda: refuse("write_off_same_person"),
-    "payment_offset_within": lambda: refuse("set_off_exceeds", need="?", payment="?", left="?"),
+    "payment_offset_within": lambda: refuse("set_off_too_large"),
     "set_off_two_people": lambda: refuse("set_off_same_person"),
     "set_off_payment_live": lambda: refuse("set_off_payment_taken"),
     "set_off_receivable_live": lambda: refuse("set_off_waits_already"),
