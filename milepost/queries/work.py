@@ -133,7 +133,8 @@ SELECT i.noun, i.subject_id, i.project_id, i.due_on, i.behalf,
   coalesce(p.programme_id, w.programme_id, x.programme_id, b.programme_id, v.programme_id, a.programme_id)
     AS programme_id,
   x.kind, x.params,
-  coalesce(p.currency, b.currency, a.currency) AS currency, z.reference, a.programme_code, a.fiscal_year, a.source,
+  coalesce(p.currency, b.currency, a.currency) AS currency, z.reference,
+  a.programme_code, a.fiscal_year, a.source,
   CASE i.noun WHEN 'project' THEN p.state
     ELSE coalesce(m.state, y.state, e.state, t.state, r.state, o.state, n.state, q.state, f.state, w.state,
       x.state, b.state, v.state, a.state, z.state)
