@@ -121,6 +121,7 @@ class Payment(SQLModel, table=True):
         UniqueConstraint("tranche_id", "attempt", name="payment_attempt_once"),
         Index("payment_one_live", "tranche_id", unique=True, postgresql_where=text(LIVE)),
         Index("payment_by_state", "state", "id"),
+        Index("payment_attested", "id", postgresql_where=text("attested IS NOT NULL")),
         CheckConstraint("amount_minor > 0", name="payment_amount_positive"),
         CheckConstraint("offset_minor BETWEEN 0 AND amount_minor", name="payment_offset_within"),
     )

@@ -80,7 +80,7 @@ class Queue:
         """The statement has what was reported, or never spoken of: that is cleared up by itself."""
         found = self.session.conn.execute(
             "SELECT id FROM bank_exception WHERE state = 'open' AND payment_id = ANY(%s) "
-            "AND kind IN ('reported_but_not_booked', 'no_word') ORDER BY id",
+            "AND kind IN ('reported_but_not_booked', 'attested_but_not_booked', 'no_word') ORDER BY id",
             (list(payments),),
         ).fetchall()
         clear_exceptions(self.session, [row[0] for row in found], "对账单已入账 · the statement has it")

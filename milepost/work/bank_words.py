@@ -100,6 +100,18 @@ SILENT = """SELECT y.id, f.id, b.execution_on, (SELECT count(*)::int FROM bank_e
      AND (x.state = 'open' OR (x.kind = 'no_word'
        AND (x.resolved_at AT TIME ZONE 'Asia/Shanghai')::date >= %(day)s))) ORDER BY y.id"""
 
+# What two people took for paid when no word came, and no statement has shown so far; asked about once.
+ATTESTED = """SELECT y.id, f.id, b.currency, b.execution_on, greatest(b.execution_on, (SELECT
+      (max(e.at) AT TIME ZONE 'Asia/Shanghai')::date FROM event e
+      WHERE e.subject_id = y.id AND e.step = 'payment.attest')) FROM payment y
+  JOIN batch_payment p ON p.payment_id = y.id AND p.live JOIN batch b ON b.id = p.batch_id
+  JOIN bank_file f ON f.batch_id = b.id AND f.direction = 'out'
+ WHERE y.attested = 'settled' AND y.state = 'settled'
+   AND NOT EXISTS (SELECT 1 FROM bank_entry s WHERE s.payment_id = y.id AND s.source = 'statement'
+     AND s.outcome = 'applied' AND s.amount_minor < 0)
+   AND NOT EXISTS (SELECT 1 FROM bank_exception x WHERE x.payment_id = y.id
+     AND x.kind = 'attested_but_not_booked') ORDER BY y.id"""
+
 
 @dataclass(frozen=True, slots=True)
 class Booked:
@@ -232,6 +244,6 @@ def step_for(found: Books) -> str:
 
 
 __all__ = [
-    "BOOKABLE", "ENTRIES", "FIRST", "LIKELY", "OUT", "REPORTS", "SILENT", "Booked", "Books", "Verdict",
-    "doubt_of", "put_down", "step_for",
+    "ATTESTED", "BOOKABLE", "ENTRIES", "FIRST", "LIKELY", "OUT", "REPORTS", "SILENT", "Booked", "Books",
+    "Verdict", "doubt_of", "put_down", "step_for",
 ]  # fmt: skip

@@ -31,6 +31,7 @@ from milepost.work.bank_exceptions import Doubt, Queue
 from milepost.work.bank_intakes import book, record_files
 from milepost.work.bank_reading import FileReport, read_bank_file
 from milepost.work.bank_words import (
+    ATTESTED,
     BOOKABLE,
     COVER,
     ENTRIES,
@@ -122,6 +123,7 @@ def reconcile(session: Session, desk: Desk) -> ReconciliationReport:
         run.entries()
         run.gaps()
         run.reports()
+        run.attested()
         run.batches()
         run.queue.tell()
     finally:
@@ -243,13 +245,27 @@ class _Run:
 
     def _held_against_statements(self, verdict: Verdict) -> Verdict:
         """Say whether statements cover its days; of a batch these are the same for all, and asked once."""
-        key = (verdict.account, verdict.currency, verdict.since, verdict.until)
+        return replace(
+            verdict,
+            covered=self._covered(verdict.account, verdict.currency, verdict.since, verdict.until),
+        )
+
+    def _covered(self, *key: Any) -> bool:
+        """Whether statements cover the days of an account in a currency; asked once for each."""
         if key not in self.covered:
             given: dict[str, Any] = dict(zip(("account", "currency", "since", "until"), key, strict=True))
             given["read"] = self.read
             row = self.session.conn.execute(COVER, given).fetchone()
             self.covered[key] = bool(row and row[0])
-        return replace(verdict, covered=self.covered[key])
+        return self.covered[key]
+
+    def attested(self) -> None:
+        """What was attested as paid, and statements of all days up to then do not have."""
+        self.queue.put(
+            Doubt("attested_but_not_booked", file_id, {"id": id.hex, "day": until.isoformat()}, payment_id=id)
+            for id, file_id, currency, since, until in self.session.conn.execute(ATTESTED).fetchall()
+            if self._covered(self.desk.account, currency, since, until)
+        )
 
     def gaps(self) -> None:
         """Statements before which one is missing; what has come meanwhile clears up by itself."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from pathlib import Path
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -167,3 +168,56 @@ def test_the_bank_states_every_day_whenever_it_is_asked(tmp_path: Path, found: F
     assert [b"late" in answer.content for answer in again] == [True, False]
     assert str(stated) in again[0].name
     assert not loop.bank.owes_statements(loop.today())
+
+
+def attested(town: Town, payment: UUID, finding: str) -> None:
+    """No answer comes, so two people say what they heard."""
+    town.take("system", "payment.lose", payment)
+    town.take("finance4", "payment.attest", payment, finding=finding, evidence="a call")
+    town.take("finance5", "payment.confirm", payment)
+
+
+def test_what_was_attested_and_no_statement_has_is_asked_about(found: Found, tmp_path: Path) -> None:
+    """M5: two people took it for paid. The bank's statements of all those days do not have it."""
+    town = found()
+    town.vote()
+    loop = Loop(town, tmp_path, Misbehaviour(reject=1, lose_reply=1))
+    (payment,) = loop.released()
+    loop.batch()
+    loop.send()
+    loop.taken()
+    attested(town, payment, "settled")
+    silent = loop.bank.statements(loop.today())
+    loop.next_day()
+    loop.put(*loop.bank.statements(loop.today()))
+    loop.read()
+    assert loop.open() == [], "the statement of its own day is still missing"
+    loop.put(*silent)
+    loop.read()
+    assert loop.open() == ["attested_but_not_booked"]
+    assert town.one("SELECT payment_id FROM bank_exception WHERE state = 'open'") == payment
+    asked = town.one("SELECT id FROM bank_exception WHERE state = 'open'")
+    loop.read()
+    town.take("finance3", "bank_exception.explain", asked, note="the bank looks for it")
+    loop.read()
+    assert loop.open() == [], "it is asked once"
+    assert (loop.state(payment), verify(town.database).faults) == ("settled", [])
+
+
+def test_a_statement_that_comes_late_clears_up_what_was_attested(found: Found, tmp_path: Path) -> None:
+    town = found()
+    town.vote()
+    loop = Loop(town, tmp_path, Misbehaviour(slow=1, slow_days=3, lose_reply=1))
+    (payment,) = loop.released()
+    loop.batch()
+    loop.send()
+    loop.taken()
+    attested(town, payment, "settled")
+    asked = ["attested_but_not_booked"]
+    for kinds in ([], asked, asked, asked, [], []):
+        loop.put(*loop.bank.statements(loop.today() - timedelta(days=1)))
+        loop.read()
+        assert loop.open() == kinds, loop.today()
+        loop.next_day()
+    assert loop.state(payment) == "settled"
+    assert verify(town.database).faults == []
