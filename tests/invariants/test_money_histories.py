@@ -34,7 +34,7 @@ from tests.invariants.treasury_rules import Amendments, Duties, Mistakes, SetOff
 # What a day brings until everything has been said: slow payments, late returns, the statement of each day.
 LAST_DAYS = 8
 # From so many histories on every kind of step has to have been taken, or the model does not say what it says.
-MANY = 200
+MANY = 1000
 
 
 class Office(Duties, Amendments, SetOffs, Mistakes, Treasury):

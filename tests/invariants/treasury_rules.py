@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
 from tests.invariants import town_receivable
-from tests.invariants.treasury import FINANCE, Treasury, there
+from tests.invariants.treasury import FINANCE, Treasury, reference_of, there
 
 STOPPERS = (*FINANCE[:2], "officer", "supervisor")
 
@@ -236,6 +236,30 @@ class Mistakes(Treasury):
         self.attempt(who, "receivable.propose_reversal", claim, **given)
         if at_once:
             self.correct("finance2", claim)
+
+    @there("confirmed")
+    @rule(pick=st.integers(0, 3), tenths=st.integers(9, 11), agreed=st.booleans())
+    def pay_in_twice(self, pick: int, tenths: int, agreed: bool) -> None:
+        """The second time all of it is too much; somebody takes it for a mistake."""
+        claim = self.one_of(
+            "SELECT id FROM receivable WHERE state IN ('owed', 'instalments') ORDER BY id", pick
+        )
+        if claim is None:
+            return
+        owed = int(self.town.one("SELECT amount_minor FROM receivable WHERE id = %s", claim))
+        for sum_ in (max(1, owed * tenths // 10), owed):
+            self.loop.bank.credit(sum_, "CNY", self.loop.today(), reference_of(claim))
+            self.a_usual_day()
+        over = self.one_of(
+            f"SELECT id FROM receipt WHERE receivable_id = '{claim}' AND reversal_id IS NULL "
+            "AND taken_minor = 0 ORDER BY id",
+            pick,
+        )
+        if over is not None:
+            given = {"receipt_id": str(over), "reason": "another's"}
+            self.attempt("finance1", "receivable.propose_reversal", claim, **given)
+            if agreed:
+                self.attempt("finance2", "receivable.correct_over", claim)
 
     @there("given_up")
     @rule(pick=st.integers(0, 3), who=st.sampled_from(FINANCE[:2]), at_once=st.booleans())
