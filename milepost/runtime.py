@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
+import psycopg
+
 from config.settings import Settings, load_settings
 from milepost.clock import Clock
 from milepost.db import Database, migrate
@@ -34,6 +36,9 @@ def open_database(
             url, owner = chosen.database_url, chosen.migration_url or chosen.database_url
         if migrated:
             migrate(owner)
+        elif chosen.embedded:
+            # Of a folder that nothing was set up in, the pool would find out after half a minute.
+            psycopg.connect(url, connect_timeout=5).close()
         database = Database(url, owner_url=owner, clock=clock, pool_size=pool_size)
         stack.callback(database.close)
         yield database

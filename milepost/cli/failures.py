@@ -86,7 +86,9 @@ def _problems(error: ProgrammeError) -> list[dict[str, Any]]:
 
 def _database(error: psycopg.Error) -> Failure | None:
     first = next(iter(str(error).strip().splitlines()), "")
-    if isinstance(error, psycopg.errors.UndefinedTable | psycopg.errors.UndefinedColumn):
+    missing = psycopg.errors.UndefinedTable | psycopg.errors.UndefinedColumn
+    # A log-in that fails has no code. The role comes with the first migration.
+    if isinstance(error, missing) or 'role "milepost_app" does not exist' in first:
         return (
             USAGE,
             "not_set_up",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from milepost.cli.app import app
 from tests.cli.conftest import Shell
 from tests.evidence.lived import Lived
 
@@ -56,3 +59,12 @@ def test_a_database_without_tables_is_said_in_one_sentence(shell: Shell, words: 
     )
     found = shell.json(*words, code=2)
     assert found["error"]["code"] == "not_set_up"
+
+
+def test_a_folder_in_which_nothing_was_set_up_is_said_in_one_sentence(server_folder: Path) -> None:
+    """The first thing somebody types may be a question."""
+    env = {"MILEPOST_DATA_DIR": str(server_folder / "data")}
+    done = CliRunner().invoke(app, ["todo", "--as", "officer1", "--json"], env=env)
+    assert done.exit_code == 2, done.output
+    found = json.loads(done.stdout)["error"]
+    assert found["code"] == "not_set_up" and "milepost serve" in found["en"]
